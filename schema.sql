@@ -1,0 +1,264 @@
+-- The whole Postgres schema of strata-memory (Postgres 15 or newer; no superuser, no extension).
+--
+--   psql "$DATABASE_URL" --single-transaction --set ON_ERROR_STOP=1 --file schema.sql
+--
+-- May be applied again at any time: what is there already is left as it is. The tables and columns are those of
+-- src/tiers/schema-sqlite.ts; test/tiers/schema.test.ts holds the two together. Times are ms since 1970 by the
+-- database's clock, object ids are git's, in hex. Every row names its origin, so that many origins share one database.
+--
+-- Text that is compared or sorted has the "C" collation, so that Postgres and SQLite put it in the same order.
+
+-- Two instances that start together apply this file one after the other.
+DO $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('strata-memory schema')); END $$;
+
+CREATE SCHEMA IF NOT EXISTS strata_mirror;
+CREATE SCHEMA IF NOT EXISTS strata_durable;
+
+-- The version is the number at the end of each schema's comment. An older file never goes over a newer database.
+DO $$
+DECLARE
+  half record;
+BEGIN
+  FOR half IN
+    SELECT nspname, substring(obj_description(oid, 'pg_namespace') FROM 'version (\d+)$')::int AS version
+    FROM pg_namespace WHERE nspname IN ('strata_mirror', 'strata_durable')
+  LOOP
+    IF half.version > 1 THEN
+      RAISE EXCEPTION 'schema % was written by a newer strata-memory (version %; this file knows 1)', half.nspname, half.version
+        USING HINT = 'Update strata-memory, or give it another database.';
+    END IF;
+  END LOOP;
+END
+$$;
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- The mirror: derived from the origin, and may be dropped (DROP SCHEMA strata_mirror CASCADE) and rebuilt at any time.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- Where each origin's mirror stands: one row per origin. The generation only grows; a step applies by compare-and-swap on it.
+CREATE TABLE IF NOT EXISTS strata_mirror.state (
+  origin text COLLATE "C" PRIMARY KEY,
+  commit_id text COLLATE "C",
+  tree_id text COLLATE "C",
+  generation bigint NOT NULL,
+  confirmed_at_ms bigint,
+  index_version integer NOT NULL
+);
+
+-- Saves in flight, or of writers that died: while a row is here the head of its origin is unconfirmed.
+CREATE TABLE IF NOT EXISTS strata_mirror.doubts (
+  origin text COLLATE "C" NOT NULL,
+  save_id text COLLATE "C" NOT NULL,
+  deadline_ms bigint NOT NULL,
+  PRIMARY KEY (origin, save_id)
+);
+
+-- Every document of the origin: live = 1 is what is served, live = 0 is staged by a sync that has not been applied yet.
+CREATE TABLE IF NOT EXISTS strata_mirror.documents (
+  doc bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  origin text COLLATE "C" NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  blob text COLLATE "C" NOT NULL,
+  live integer NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  title text NOT NULL,
+  time_ms bigint NOT NULL,
+  tags text COLLATE "C" NOT NULL,
+  digest jsonb NOT NULL,
+  author text COLLATE "C" NOT NULL,
+  client text NOT NULL,
+  privacy text COLLATE "C" NOT NULL,
+  priority text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  bytes bigint NOT NULL,
+  reason text,
+  save_key text COLLATE "C" NOT NULL,
+  body_hash text COLLATE "C" NOT NULL,
+  indexed integer NOT NULL,
+  content bytea,
+  UNIQUE (origin, path, blob)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS documents_live ON strata_mirror.documents (origin, path) WHERE live = 1;
+CREATE INDEX IF NOT EXISTS documents_id ON strata_mirror.documents (origin, id, path) WHERE live = 1;
+CREATE INDEX IF NOT EXISTS documents_time ON strata_mirror.documents (origin, time_ms DESC, path DESC, privacy, author) WHERE live = 1;
+CREATE INDEX IF NOT EXISTS documents_project ON strata_mirror.documents (origin, project, time_ms DESC, path DESC, privacy, author) WHERE live = 1;
+CREATE INDEX IF NOT EXISTS documents_blob ON strata_mirror.documents (origin, blob, path) WHERE live = 1;
+CREATE INDEX IF NOT EXISTS documents_same ON strata_mirror.documents (origin, project, author, body_hash, time_ms) WHERE live = 1;
+CREATE INDEX IF NOT EXISTS documents_key ON strata_mirror.documents (origin, save_key) WHERE live = 1 AND save_key <> '';
+CREATE INDEX IF NOT EXISTS documents_reason ON strata_mirror.documents (origin, path) WHERE live = 1 AND reason IS NOT NULL;
+CREATE INDEX IF NOT EXISTS documents_staged ON strata_mirror.documents (origin) WHERE live = 0;
+
+-- The search terms of each document, made by our own analyser (so that both mirrors rank alike), never by Postgres's.
+CREATE TABLE IF NOT EXISTS strata_mirror.documents_search (
+  doc bigint PRIMARY KEY REFERENCES strata_mirror.documents (doc) ON DELETE CASCADE,
+  title tsvector NOT NULL,
+  body tsvector NOT NULL
+);
+-- A pending list would have to be searched row by row.
+CREATE INDEX IF NOT EXISTS documents_search_terms ON strata_mirror.documents_search USING gin (title, body)
+  WITH (fastupdate = off);
+
+-- Superseded documents with their bytes, for reading the memory as of an earlier time.
+CREATE TABLE IF NOT EXISTS strata_mirror.versions (
+  origin text COLLATE "C" NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  blob text COLLATE "C" NOT NULL,
+  until_commit text COLLATE "C" NOT NULL,
+  until_ms bigint NOT NULL,
+  title text NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  time_ms bigint NOT NULL,
+  content bytea,
+  PRIMARY KEY (origin, path, blob, until_commit)
+);
+
+-- Project records: status, priority and revenue as their Markdown files say.
+CREATE TABLE IF NOT EXISTS strata_mirror.projects (
+  origin text COLLATE "C" NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  priority text COLLATE "C" NOT NULL,
+  target_revenue double precision,
+  current_revenue double precision,
+  parent text COLLATE "C",
+  note text NOT NULL,
+  PRIMARY KEY (origin, project)
+);
+
+-- The registry of submodules: which project lies in which, and when it was last synced.
+CREATE TABLE IF NOT EXISTS strata_mirror.submodules (
+  origin text COLLATE "C" NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  parent text COLLATE "C" NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  status text COLLATE "C" NOT NULL,
+  synced_at_ms bigint,
+  PRIMARY KEY (origin, parent, path)
+);
+
+-- Reusable lessons, with links to the sessions they came from.
+CREATE TABLE IF NOT EXISTS strata_mirror.patterns (
+  origin text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  type text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  content text NOT NULL,
+  evidence text NOT NULL,
+  PRIMARY KEY (origin, id)
+);
+
+-- Immutable snapshots of where the work stood, and the commit each was made at.
+CREATE TABLE IF NOT EXISTS strata_mirror.checkpoints (
+  origin text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  title text NOT NULL,
+  time_ms bigint NOT NULL,
+  commit_id text COLLATE "C" NOT NULL,
+  PRIMARY KEY (origin, id)
+);
+
+-- ---------------------------------------------------------------------------------------------------------------------
+-- The durable store: what exists nowhere else. Migrated forward, never dropped by a rebuild.
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- Saves that wait for the origin to come back; delivered in the order of `entry`, each exactly once.
+CREATE TABLE IF NOT EXISTS strata_durable.outbox (
+  entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  origin text COLLATE "C" NOT NULL,
+  save_id text COLLATE "C" NOT NULL UNIQUE,
+  path text COLLATE "C" NOT NULL,
+  content bytea NOT NULL,
+  expect text COLLATE "C",
+  subject text COLLATE "C" NOT NULL,
+  message text NOT NULL,
+  queued_at_ms bigint NOT NULL,
+  attempts integer NOT NULL,
+  last_error text
+);
+
+-- Queued edits that met a newer origin and lost; kept until a person has resolved them.
+CREATE TABLE IF NOT EXISTS strata_durable.conflicts (
+  conflict bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  origin text COLLATE "C" NOT NULL,
+  path text COLLATE "C" NOT NULL,
+  content bytea NOT NULL,
+  read_at_blob text COLLATE "C",
+  current_blob text COLLATE "C",
+  subject text COLLATE "C" NOT NULL,
+  found_at_ms bigint NOT NULL,
+  resolved_at_ms bigint
+);
+
+-- Who did what, when, with what and why. Append-only: see the trigger below.
+CREATE TABLE IF NOT EXISTS strata_durable.audit (
+  entry bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at_ms bigint NOT NULL,
+  origin text COLLATE "C" NOT NULL,
+  subject text COLLATE "C" NOT NULL,
+  client text NOT NULL,
+  action text COLLATE "C" NOT NULL,
+  target text COLLATE "C" NOT NULL,
+  reason text
+);
+CREATE INDEX IF NOT EXISTS audit_at ON strata_durable.audit (origin, at_ms);
+
+CREATE OR REPLACE FUNCTION strata_durable.audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'the audit log is append-only';
+END
+$$;
+CREATE OR REPLACE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON strata_durable.audit
+  FOR EACH ROW EXECUTE FUNCTION strata_durable.audit_is_append_only();
+CREATE OR REPLACE TRIGGER audit_no_truncate BEFORE TRUNCATE ON strata_durable.audit
+  FOR EACH STATEMENT EXECUTE FUNCTION strata_durable.audit_is_append_only();
+
+-- One row per sync: why, how it ended, at which commit, and its counts.
+CREATE TABLE IF NOT EXISTS strata_durable.sync_log (
+  run bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  origin text COLLATE "C" NOT NULL,
+  started_at_ms bigint NOT NULL,
+  finished_at_ms bigint NOT NULL,
+  reason text NOT NULL,
+  result text COLLATE "C" NOT NULL,
+  commit_id text COLLATE "C",
+  details jsonb NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sync_log_at ON strata_durable.sync_log (origin, finished_at_ms);
+
+-- How often each document was of use.
+CREATE TABLE IF NOT EXISTS strata_durable.use_counts (
+  origin text COLLATE "C" NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  uses bigint NOT NULL,
+  last_used_ms bigint NOT NULL,
+  PRIMARY KEY (origin, id)
+);
+
+-- Each context that was loaded: by whom, for which project, at which commit, at what price in tokens.
+CREATE TABLE IF NOT EXISTS strata_durable.context_loads (
+  load bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at_ms bigint NOT NULL,
+  origin text COLLATE "C" NOT NULL,
+  subject text COLLATE "C" NOT NULL,
+  project text COLLATE "C" NOT NULL,
+  commit_id text COLLATE "C",
+  tokens integer NOT NULL
+);
+
+-- Measurements over time: a name, its labels and a value.
+CREATE TABLE IF NOT EXISTS strata_durable.metrics (
+  at_ms bigint NOT NULL,
+  origin text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  labels text COLLATE "C" NOT NULL,
+  value double precision NOT NULL
+);
+CREATE INDEX IF NOT EXISTS metrics_at ON strata_durable.metrics (origin, name, at_ms);
+
+COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 1';
+COMMENT ON SCHEMA strata_durable IS 'strata-memory, what exists nowhere else: never drop it. version 1';

@@ -1,0 +1,263 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import envPaths from 'env-paths';
+import { MemoryError } from './core/errors.js';
+import { LOG_LEVELS, type LogLevel } from './core/log.js';
+import { editDistance, nearest } from './core/nearest.js';
+import { projectName } from './core/project.js';
+
+export interface Config {
+  home: string;
+  /** Null: a repository of our own under `home`. */
+  repo: string | null;
+  branch: string | undefined;
+  project: string | undefined;
+  /** What Claude Code says of where it works. */
+  clientFolder: string | undefined;
+  staleAfterMs: number;
+  tools: 'all' | 'core';
+  log: LogLevel;
+  /** Where each value comes from: `default`, `environment` or `flag`. */
+  sources: Record<string, string>;
+  warnings: string[];
+}
+
+/** Each variable, its flag and its default, in words. */
+export const VARIABLES = [
+  {
+    name: 'MEMORY_REPO',
+    flag: 'repo',
+    value: 'path',
+    about: 'a git repository on this machine; default: one of our own under MEMORY_HOME',
+  },
+  {
+    name: 'MEMORY_BRANCH',
+    flag: 'branch',
+    value: 'name',
+    about: "the branch with the notes; default: the repository's own",
+  },
+  {
+    name: 'MEMORY_HOME',
+    flag: 'home',
+    value: 'path',
+    about: "where the mirror and the durable store are; default: the system's data folder",
+  },
+  {
+    name: 'MEMORY_PROJECT',
+    flag: 'project',
+    value: 'name',
+    about: 'the project of calls that name none; default: found from where the client works',
+  },
+  {
+    name: 'MEMORY_STALE_AFTER',
+    flag: 'stale-after',
+    value: 'time',
+    about: 'how old a confirmed head may be before a read asks the origin, e.g. 90s, 15m, 1h; default 1h',
+  },
+  { name: 'MEMORY_TOOLS', flag: 'tools', value: 'all|core', about: 'which tools are offered; default all' },
+  { name: 'MEMORY_LOG', flag: 'log', value: 'level', about: `${LOG_LEVELS.join(', ')}; default info` },
+] as const;
+
+/** Known to the product but not to this version: named so that nobody waits for what they do. */
+const LATER = [
+  'MEMORY_SYNC_CRON',
+  'MEMORY_OUTBOX',
+  'MEMORY_EMBEDDINGS',
+  'MEMORY_JWT_SECRET',
+  'MEMORY_JWKS_URL',
+  'MEMORY_ALERT_URL',
+  'MEMORY_ENCRYPTION_KEY',
+];
+
+type Values = Partial<Record<(typeof VARIABLES)[number]['name'], { value: string; source: string }>>;
+
+/** What a command takes beside the configuration's own flags, in the words of `util.parseArgs`. */
+export type CommandOptions = Record<string, { type: 'string' | 'boolean'; multiple?: boolean }>;
+
+/**
+ * The configuration in force, from the environment and the flags (which win), with the command's own flags as `values`.
+ * A command's flag hides the configuration's of the same name. Throws `config` or `invalid_input` naming the variable
+ * or flag and the fix.
+ */
+export function readConfig(
+  argv: string[],
+  environment: NodeJS.ProcessEnv,
+  own: CommandOptions = {},
+): { config: Config; rest: string[]; values: Record<string, string | boolean | string[]> } {
+  const warnings: string[] = [];
+  const settings = fromEnvironment(environment, warnings);
+  const { flags, rest, values } = fromFlags(argv, own);
+  Object.assign(settings, flags);
+  const config = { ...check(settings, warnings), clientFolder: environment.CLAUDE_PROJECT_DIR || undefined };
+  return { config, rest, values };
+}
+
+/** The configuration as rows to show; it holds no secret. */
+export function settingsOf(config: Config): { name: string; value: string; source: string }[] {
+  const values: Record<(typeof VARIABLES)[number]['name'], string> = {
+    MEMORY_REPO: config.repo ?? '',
+    MEMORY_BRANCH: config.branch ?? '',
+    MEMORY_HOME: config.home,
+    MEMORY_PROJECT: config.project ?? '',
+    MEMORY_STALE_AFTER: `${config.staleAfterMs}ms`,
+    MEMORY_TOOLS: config.tools,
+    MEMORY_LOG: config.log,
+  };
+  return VARIABLES.map(({ name }) => ({ name, value: values[name], source: config.sources[name] ?? 'default' }));
+}
+
+/** The command that an argument list names, and the list without it; null where it names none. */
+export function splitCommand(argv: string[]): { command: string | null; args: string[] } {
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] as string;
+    if (VARIABLES.some(({ flag }) => word === `--${flag}`)) at++;
+    // A flag that is not known has to be named first: what follows it may be its value.
+    else if (word.startsWith('-') && !word.includes('=') && !['--json', '--help', '-h'].includes(word)) break;
+    else if (!word.startsWith('-')) return { command: word, args: argv.toSpliced(at, 1) };
+  }
+  return { command: null, args: argv };
+}
+
+function fromEnvironment(environment: NodeJS.ProcessEnv, warnings: string[]): Values {
+  const values: Values = {};
+  const names: string[] = VARIABLES.map(({ name }) => name);
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith('MEMORY_') || value === undefined) continue;
+    const known = VARIABLES.find((variable) => variable.name === name);
+    // An empty variable is the usual way to unset one.
+    if (known) {
+      if (value.trim() !== '') values[known.name] = { value: value.trim(), source: 'environment' };
+    } else if (name === 'MEMORY_ENCRYPTION_KEY') {
+      throw bad(name, 'asks for encryption, which this version cannot do', 'Unset it; notes would be stored readable.');
+    } else if (LATER.includes(name)) warnings.push(`${name} has no effect in this version.`);
+    else {
+      const slip = [...names, ...LATER].find((each) => editDistance(each, name, 1) <= 1);
+      if (slip) throw bad(name, 'is not a variable of strata-memory', `Did you mean ${slip}?`);
+      warnings.push(`${name} is not a variable of strata-memory: ignored.`);
+    }
+  }
+  for (const name of ['DATABASE_URL', 'REDIS_URL', 'GITHUB_TOKEN']) {
+    if (environment[name]) warnings.push(`${name} has no effect in this version.`);
+  }
+  return values;
+}
+
+function fromFlags(argv: string[], own: CommandOptions) {
+  const ours = VARIABLES.filter(({ flag }) => !(flag in own));
+  // Every flag may be repeated as far as the parser goes, so that a second one is an error and not the one that wins.
+  const options = Object.fromEntries([
+    ...ours.map(({ flag }) => [flag, { type: 'string' as const, multiple: true as const }]),
+    ...Object.entries(own).map(([flag, { type }]) => [flag, { type, multiple: true as const }]),
+  ]);
+  let parsed: { values: Record<string, (string | boolean)[] | undefined>; positionals: string[] };
+  try {
+    parsed = parseArgs({ args: argv, options, allowPositionals: true, strict: true }) as typeof parsed;
+  } catch (error) {
+    throw unknownFlag(error, Object.keys(options), Object.keys(own).length === 0 ? 'config' : 'invalid_input');
+  }
+  const once = (flag: string) => {
+    const given = parsed.values[flag];
+    if (given !== undefined && given.length > 1) throw bad(`--${flag}`, 'is given more than once', 'Give it once.');
+    const value = given?.[0];
+    if (typeof value === 'string' && value.trim() === '') {
+      throw bad(`--${flag}`, 'has an empty value', 'Give it one, or leave the flag out.');
+    }
+    return typeof value === 'string' && !(flag in own) ? value.trim() : value;
+  };
+  const flags: Values = {};
+  for (const { name, flag } of ours) {
+    const value = once(flag);
+    if (value !== undefined) flags[name] = { value: String(value), source: 'flag' };
+  }
+  const values: Record<string, string | boolean | string[]> = {};
+  for (const [flag, { multiple }] of Object.entries(own)) {
+    const value = multiple ? (parsed.values[flag] as string[] | undefined) : once(flag);
+    if (value !== undefined) values[flag] = value;
+  }
+  return { flags, rest: parsed.positionals, values };
+}
+
+function unknownFlag(error: unknown, known: string[], code: 'config' | 'invalid_input'): MemoryError {
+  const text = error instanceof Error ? error.message : '';
+  const flag = /'(--?[\w-]+)/.exec(text)?.[1] ?? '';
+  const lacks = /argument missing|does not take/.test(text);
+  const near = nearest(flag.replace(/^-+/, ''), known, 1)[0];
+  return new MemoryError(
+    code,
+    lacks ? `The flag ${flag} is used wrongly: it lacks its value, or takes none.` : `There is no flag ${flag}.`,
+    `${!lacks && near ? `Did you mean --${near}? ` : ''}Flags: ${known.map((each) => `--${each}`).join(', ')}.`,
+    error,
+  );
+}
+
+function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'> {
+  const text = (name: keyof Values) => values[name]?.value;
+  return {
+    home: pathOf(text('MEMORY_HOME')) ?? envPaths('strata-memory', { suffix: '' }).data,
+    repo: repoOf(text('MEMORY_REPO')),
+    branch: text('MEMORY_BRANCH'),
+    project: projectOf(text('MEMORY_PROJECT')),
+    staleAfterMs: durationOf('MEMORY_STALE_AFTER', text('MEMORY_STALE_AFTER') ?? '1h'),
+    tools: oneOf('MEMORY_TOOLS', text('MEMORY_TOOLS') ?? 'all', ['all', 'core'] as const),
+    log: oneOf('MEMORY_LOG', text('MEMORY_LOG') ?? 'info', LOG_LEVELS),
+    sources: Object.fromEntries(VARIABLES.map(({ name }) => [name, values[name]?.source ?? 'default'])),
+    warnings,
+  };
+}
+
+function pathOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  return resolve(text === '~' || text.startsWith('~/') ? homedir() + text.slice(1) : text);
+}
+
+/** `owner/name` means GitHub unless a folder of that name is here; anything else is a path. */
+function repoOf(text: string | undefined): string | null {
+  const path = pathOf(text);
+  if (text === undefined || path === null) return null;
+  if (/^[\w.-]+\/[\w.-]+$/.test(text) && !text.startsWith('.') && !isAbsolute(text) && !existsSync(path)) {
+    throw bad(
+      'MEMORY_REPO',
+      'names a GitHub repository, which this version cannot use yet',
+      'Give the path of a git repository on this machine, or leave it unset.',
+    );
+  }
+  if (/^[a-z+]+:\/\/|^[\w.-]+@[\w.-]+:/i.test(text)) {
+    throw bad('MEMORY_REPO', 'is a URL', 'Clone the repository and give the path of the clone.');
+  }
+  return path;
+}
+
+function projectOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return projectName(text);
+  } catch (error) {
+    throw bad(
+      'MEMORY_PROJECT',
+      error instanceof MemoryError ? error.message : 'is not usable',
+      'Use a name like owner/repo.',
+    );
+  }
+}
+
+function durationOf(name: string, text: string): number {
+  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text.trim());
+  const ms = match
+    ? Number(match[1]) *
+      { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms' | 's' | 'm' | 'h' | 'd']
+    : Number.NaN;
+  if (!(ms <= 30 * 86_400_000)) throw bad(name, 'is no time between 0s and 30d', 'Write it as 90s, 15m, 1h or 2d.');
+  return ms;
+}
+
+function oneOf<T extends string>(name: string, text: string, among: readonly T[]): T {
+  const found = among.find((each) => each === text.trim().toLowerCase());
+  if (found === undefined) throw bad(name, 'has a value that is not known', `Use one of ${among.join(', ')}.`);
+  return found;
+}
+
+function bad(name: string, what: string, hint: string): MemoryError {
+  return new MemoryError('config', `${name} ${what}.`, hint);
+}

@@ -1,0 +1,107 @@
+import { randomInt } from 'node:crypto';
+import slugify from '@sindresorhus/slugify';
+import type { Privacy } from './documents.js';
+import { readFrontMatter, writeFrontMatter, writtenField } from './frontmatter.js';
+
+/** The fields of a note as its front matter keeps them. Empty ones are left out. */
+export interface NoteFields {
+  time: Date;
+  updated?: Date;
+  title: string;
+  project: string;
+  summary?: string;
+  tags?: string[];
+  decisions?: string[];
+  next_steps?: string[];
+  priority?: string;
+  status?: string;
+  privacy?: Privacy;
+  tokens_used?: number;
+  target_revenue?: number;
+  current_revenue?: number;
+  author: string;
+  client: string;
+  key?: string;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * A note's bytes. `kept` are front-matter fields of an edited note that the caller did not give; they are written as they
+ * stand in `sources` (the edited texts, the nearest first): YAML that is read and written again loses comments, and makes
+ * 1.1 of 1.10.
+ */
+export function composeNote(
+  fields: NoteFields,
+  body: string,
+  kept: Record<string, unknown> = {},
+  sources: string[] = [],
+): Uint8Array {
+  const { time, title, ...rest } = fields;
+  const own = withoutEmpty({ time, title, ...rest });
+  const others = withoutEmpty(Object.fromEntries(Object.entries(kept).filter(([name]) => !(name in fields))));
+  const plain = writeFrontMatter({ ...own, ...others }, body);
+  const text = Object.keys(others).length === 0 ? plain : (verbatim(own, others, body, sources) ?? plain);
+  return encoder.encode(text);
+}
+
+/** The note with its other fields as they were written; null where that would not read as the same fields. */
+function verbatim(
+  own: Record<string, unknown>,
+  others: Record<string, unknown>,
+  body: string,
+  sources: string[],
+): string | null {
+  const lines = Object.keys(others).map((name) =>
+    sources.map((source) => writtenField(source, name)).find((each) => each !== null),
+  );
+  if (lines.includes(undefined)) return null;
+  const text = writeFrontMatter(own, body);
+  const end = text.indexOf('\n---\n', 4) + 1;
+  const whole = `${text.slice(0, end)}${lines.join('')}${text.slice(end)}`;
+  const read = readFrontMatter(whole);
+  const same =
+    read.problem === null &&
+    read.body === readFrontMatter(text).body &&
+    JSON.stringify(read.data) === JSON.stringify({ ...readFrontMatter(text).data, ...others });
+  return same ? whole : null;
+}
+
+function withoutEmpty(data: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(data).filter(
+      ([, value]) => value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0),
+    ),
+  );
+}
+
+/**
+ * `sessions/<project>/<YYYY>/<MM>/<YYYYMMDDTHHMMSSmmmZ>-<slug>-<4 random>.md`: valid and distinct on every file system;
+ * month folders because a flat folder of 10,000 files makes every save slow.
+ */
+export function sessionPath(project: string, timeMs: number, title: string): string {
+  const iso = new Date(timeMs).toISOString();
+  const stamp = iso.replace(/[-:.]/g, '');
+  const slug =
+    slugify(title)
+      .slice(0, 60)
+      .replace(/^-+|-+$/g, '') || 'note';
+  const random = randomInt(36 ** 4)
+    .toString(36)
+    .padStart(4, '0');
+  return `sessions/${project}/${iso.slice(0, 4)}/${iso.slice(5, 7)}/${stamp}-${slug}-${random}.md`;
+}
+
+/** Points at a project's newest session, for people and scripts that read the repository without this program. */
+export function latestPointer(
+  project: string,
+  newest: { path: string; title: string; timeMs: number },
+): { path: string; content: Uint8Array } {
+  const pointer = {
+    id: newest.path.replace(/\.md$/, ''),
+    path: newest.path,
+    title: newest.title,
+    time: new Date(newest.timeMs).toISOString(),
+  };
+  return { path: `sessions/${project}/LATEST.json`, content: encoder.encode(`${JSON.stringify(pointer, null, 2)}\n`) };
+}

@@ -1,0 +1,151 @@
+import type { Caller } from './caller.js';
+import type { NoteFields } from './compose.js';
+import { MemoryError, toMemoryError } from './errors.js';
+import { fence } from './format.js';
+import { shortHash } from './hash.js';
+import type { Change, Head } from './ports.js';
+import { addRedactions, type Redactions, redact } from './redact.js';
+
+/** What a caller wants remembered; text fields are validated, not yet redacted. */
+export interface Draft {
+  fields: Omit<NoteFields, 'time' | 'author' | 'client'>;
+  body: string;
+  /** A document to edit, and the blob id (or its beginning) it was read at. */
+  edit?: { id: string; path: string; replaces: string };
+  /** A document at a fixed path, made or changed: fields that are not given stay, the text too where `keepBody`. */
+  record?: { path: string; keepBody: boolean };
+}
+
+export interface Receipt {
+  status: 'saved' | 'already saved';
+  id: string;
+  path: string;
+  project: string;
+  commit: string;
+  blob: string;
+  redactions: Redactions;
+  /** State of each tier, and what went wrong on the way without costing the save. */
+  tiers: { origin: 'saved'; mirror: 'saved' | 'behind' };
+  warnings: string[];
+  tookMs: number;
+}
+
+export interface Pending {
+  saveId: string;
+  caller: Caller;
+  draft: Draft;
+  redactions: Redactions;
+  /** Found in fields that an edit keeps. */
+  keptRedactions: Redactions;
+  deadlineAt: number;
+  signal?: AbortSignal;
+  /** Answered: whatever comes later must not commit it. */
+  answered: boolean;
+  resolve(receipt: Receipt): void;
+  reject(error: unknown): void;
+}
+
+/** A pending save made ready for one head. */
+export interface Prepared {
+  pending: Pending;
+  change: Change;
+}
+
+/** Every text of the draft without its secrets; the client's key is kept only as a hash. */
+export async function redactDraft(draft: Draft): Promise<{ clean: Draft; redactions: Redactions }> {
+  const redactions: Redactions = {};
+  const one = async (text: string) => {
+    const result = await redact(text);
+    addRedactions(redactions, result.redactions);
+    return result.text;
+  };
+  const many = (texts: string[] | undefined) => (texts === undefined ? undefined : Promise.all(texts.map(one)));
+  const { fields } = draft;
+  const clean: Draft = {
+    ...draft,
+    body: await one(draft.body),
+    fields: {
+      ...fields,
+      title: await one(fields.title),
+      summary: fields.summary === undefined ? undefined : await one(fields.summary),
+      tags: await many(fields.tags),
+      decisions: await many(fields.decisions),
+      next_steps: await many(fields.next_steps),
+      priority: fields.priority === undefined ? undefined : await one(fields.priority),
+      status: fields.status === undefined ? undefined : await one(fields.status),
+      key: fields.key === undefined ? undefined : shortHash(fields.key, 24),
+    },
+  };
+  return { clean, redactions };
+}
+
+function total(...counts: Redactions[]): Redactions {
+  const sum: Redactions = {};
+  for (const each of counts) addRedactions(sum, each);
+  return sum;
+}
+
+export function receiptFor(
+  pending: Pending,
+  path: string,
+  blob: string,
+  head: Head,
+  status: Receipt['status'],
+  mirror: 'saved' | 'behind',
+  warnings: string[],
+): Receipt {
+  return {
+    status,
+    id: path.replace(/\.md$/, ''),
+    path,
+    project: pending.draft.fields.project,
+    commit: head.commit,
+    blob,
+    redactions: total(pending.redactions, pending.keptRedactions),
+    tiers: { origin: 'saved', mirror },
+    warnings,
+    tookMs: 0,
+  };
+}
+
+export function staleEdit(id: string, current: string | null): MemoryError {
+  return current === null
+    ? new MemoryError(
+        'conflict',
+        `${id} was removed at the origin since you read it. Nothing was saved.`,
+        'Save without `id` to make a new note.',
+      )
+    : new MemoryError(
+        'conflict',
+        `${id} has changed since you read it: it is now blob ${current}. Nothing was saved.`,
+        `Read it again, merge your change, then save with replaces=${current}.`,
+      );
+}
+
+export function keyTaken(id: string, blob: string): MemoryError {
+  return new MemoryError(
+    'conflict',
+    // The id is made from a title, so it is stored text.
+    `This key already names a note with other content. Nothing was saved.\n${fence(`${id} (blob ${blob})`, 'stored id')}\n`,
+    `To change that note save with its id and replaces=${blob}; for a new note use another key.`,
+  );
+}
+
+/** Sent, and nobody could say what became of it. */
+export function unknownOutcome(sent: Prepared[], cause: unknown): MemoryError {
+  const ids = sent.map(({ change }) => change.path.replace(/\.md$/, ''));
+  return new MemoryError(
+    'origin_unavailable',
+    `It is unknown whether this was saved: ${toMemoryError(cause).message} It may have been saved as ${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ` and ${ids.length - 3} more` : ''}.`,
+    'Save the same again in a moment: what was saved is recognised and not saved twice.',
+    cause,
+  );
+}
+
+export function cancelled(): MemoryError {
+  return new MemoryError(
+    'cancelled',
+    'The save was cancelled before it was sent. Nothing was saved.',
+    'Save again when you need it.',
+  );
+}

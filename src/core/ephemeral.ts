@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { analyse } from './analyse.js';
+import type { Caller } from './caller.js';
+import type { NoteFields } from './compose.js';
+import { digestOf } from './digest.js';
+import { bodyHash, type Document } from './documents.js';
+import { objectId } from './hash.js';
+import { LIMITS } from './limits.js';
+import type { Filter } from './ports.js';
+
+/** EPHEMERAL notes: in this process's memory, seen by the one who saved them, gone when it ends. */
+export function createEphemeral() {
+  let notes: { document: Document; content: Uint8Array; terms: Set<string> }[] = [];
+
+  const visible = (caller: Caller, filter: Filter) =>
+    notes.filter(
+      ({ document }) =>
+        document.author === caller.subject &&
+        (filter.project === undefined || document.project === filter.project) &&
+        (filter.kinds === undefined || filter.kinds.includes(document.kind)) &&
+        (filter.privacy === undefined || filter.privacy === document.privacy) &&
+        (filter.tags ?? []).every((tag) => document.tags.includes(tag.toLowerCase())) &&
+        document.timeMs >= (filter.afterMs ?? 0) &&
+        document.timeMs < (filter.beforeMs ?? Number.POSITIVE_INFINITY),
+    );
+
+  return {
+    save(
+      caller: Caller,
+      note: Pick<
+        NoteFields,
+        'title' | 'project' | 'summary' | 'tags' | 'decisions' | 'next_steps' | 'priority' | 'status'
+      > & { body: string },
+    ): Document {
+      const content = new TextEncoder().encode(note.body);
+      const id = `ephemeral/${randomUUID().slice(0, 8)}`;
+      const document: Document = {
+        id,
+        path: id,
+        blob: objectId('blob', content, 'sha1'),
+        kind: 'session',
+        project: note.project,
+        title: note.title,
+        timeMs: Date.now(),
+        tags: note.tags ?? [],
+        digest: digestOf(note.body, {
+          summary: note.summary,
+          decisions: note.decisions,
+          nextSteps: note.next_steps,
+        }),
+        author: caller.subject,
+        client: caller.client,
+        privacy: 'EPHEMERAL',
+        priority: note.priority ?? '',
+        status: note.status ?? '',
+        bytes: content.length,
+        reason: null,
+        saveKey: '',
+        bodyHash: bodyHash(note.body),
+      };
+      notes = [{ document, content, terms: new Set(analyse(`${note.title} ${note.body}`)) }, ...notes].slice(
+        0,
+        LIMITS.ephemeralNotes,
+      );
+      return document;
+    },
+    get: (caller: Caller, id: string) => visible(caller, {}).find(({ document }) => document.id === id) ?? null,
+    list: (caller: Caller, filter: Filter) => visible(caller, filter).map(({ document }) => document),
+    search: (caller: Caller, terms: string[], filter: Filter) =>
+      visible(caller, filter)
+        .filter((note) => terms.some((term) => note.terms.has(term)))
+        .map(({ document, content }) => ({ document, content })),
+  };
+}
+
+export type Ephemeral = ReturnType<typeof createEphemeral>;

@@ -1,0 +1,358 @@
+import { type Caller, seesUnsigned } from './caller.js';
+import { type Document, parseDocument } from './documents.js';
+import { explain, MemoryError, toMemoryError } from './errors.js';
+import { isBlob } from './hash.js';
+import { LIMITS } from './limits.js';
+import type { Log } from './log.js';
+import { pathOfId } from './paths.js';
+import type { Head, Mirror, MirrorState, Origin, ReadTier, View } from './ports.js';
+import type { Sync } from './sync.js';
+import { within } from './within.js';
+
+export const CONSISTENCY = ['fast', 'fresh', 'verified'] as const;
+export type Consistency = (typeof CONSISTENCY)[number];
+
+/** Where an answer comes from, and how much it can be trusted to be the latest. */
+export interface Provenance {
+  tier: string;
+  /** Empty where the origin has no commit yet; null where it was never read. */
+  commit: string | null;
+  generation: number;
+  /** Since the head was last confirmed at the origin; null where it is not confirmed. */
+  ageMs: number | null;
+  verified: boolean;
+  skipped: { tier: string; why: string }[];
+  notes: string[];
+}
+
+export interface Answer<T> {
+  value: T;
+  provenance: Provenance;
+}
+
+/** What an operation reads through. Documents that are handed out are remembered, so that they can be verified. */
+export interface Reading extends View {
+  content(document: Document): Promise<Uint8Array>;
+}
+
+export interface ReaderDependencies {
+  origin: Origin;
+  mirror: Mirror;
+  sync: Sync;
+  /** Stands in while the mirror cannot be reached: recent documents read from the origin. */
+  fallback: () => Promise<ReadTier>;
+  staleAfterMs: number;
+  /** This process knows of a save that the mirror could not be told of. */
+  behind?: () => boolean;
+  log: Log;
+}
+
+/** What one answer touched, by path; `absent` by the id that was asked for. */
+interface Seen {
+  used: Map<string, Document>;
+  damaged: Set<string>;
+  absent: Set<string>;
+}
+
+interface Freshness {
+  /** The answer must be marked: why the head is not confirmed. */
+  note: string | null;
+  confirmed: boolean;
+}
+
+/** The mirror that was brought up to date is not the one that stands there now: it was set aside or deleted meanwhile. */
+class Replaced extends Error {}
+
+export function createReader({ origin, mirror, sync, fallback, staleAfterMs, behind, log }: ReaderDependencies) {
+  let told = 0;
+
+  /**
+   * Answers through the nearest tier that can. `wanted` is what the caller asked for; without it `usual` holds, and an
+   * answer whose head is in doubt or was last confirmed too long ago is treated as `fresh`.
+   */
+  async function read<T>(
+    caller: Caller,
+    wanted: Consistency | undefined,
+    usual: Consistency,
+    work: (reading: Reading) => Promise<T>,
+  ): Promise<Answer<T>> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await readOnce(caller, wanted, usual, work);
+      } catch (error) {
+        if (!(error instanceof Replaced)) throw error;
+        if (attempt > 2)
+          throw new MemoryError(
+            'mirror_unavailable',
+            'The mirror is being replaced again and again.',
+            'Look at the log and the disk.',
+          );
+      }
+    }
+  }
+
+  async function readOnce<T>(
+    caller: Caller,
+    wanted: Consistency | undefined,
+    usual: Consistency,
+    work: (reading: Reading) => Promise<T>,
+  ): Promise<Answer<T>> {
+    const skipped: Provenance['skipped'] = [];
+    let freshness: Freshness = { note: null, confirmed: false };
+    try {
+      freshness = await freshen(wanted, usual);
+    } catch (error) {
+      const known = toMemoryError(error);
+      if (known.code !== 'mirror_unavailable') throw known;
+      log.warn('mirror skipped', { why: explain(error) });
+      skipped.push({ tier: mirror.name, why: known.message });
+    }
+    for (const tier of skipped.length === 0 ? [async () => mirror, fallback] : [fallback]) {
+      let name: string = mirror.name;
+      try {
+        const opened = await tier();
+        name = opened.name;
+        return await readFrom(opened, caller, wanted === 'verified', freshness, skipped, work);
+      } catch (error) {
+        if (error instanceof Replaced) throw error;
+        const known = toMemoryError(error);
+        // A tier that cannot be reached goes on to the next; a wrong answer never does.
+        if (known.code !== 'mirror_unavailable') throw known;
+        log.warn('tier skipped', { tier: name, why: explain(error) });
+        skipped.push({ tier: name, why: known.message });
+      }
+    }
+    throw new MemoryError(
+      'mirror_unavailable',
+      `No tier can answer: ${skipped.map(({ why }) => why).join(' ')}`,
+      'Run memory_status; check the disk and the permissions of MEMORY_HOME.',
+    );
+  }
+
+  async function readFrom<T>(
+    tier: ReadTier,
+    caller: Caller,
+    verified: boolean,
+    freshness: Freshness,
+    skipped: Provenance['skipped'],
+    work: (reading: Reading) => Promise<T>,
+  ): Promise<Answer<T>> {
+    for (let attempt = 0; ; attempt++) {
+      const seen: Seen = { used: new Map(), damaged: new Set(), absent: new Set() };
+      const answer = await tier
+        .snapshot(async (view) => {
+          const state = await view.state();
+          if (tier === mirror && freshness.confirmed && state.head === null) throw new Replaced();
+          return { value: await work(track(view, seen)), state };
+        })
+        .catch(async (error: unknown) => {
+          // What was not found because its row is gone from the mirror is there all the same.
+          if (!verified || toMemoryError(error).code !== 'not_found' || attempt > 0) throw error;
+          for (const path of await overlooked(seen.absent)) seen.damaged.add(path);
+          if (seen.damaged.size === 0) throw error;
+          return null;
+        });
+      if (answer && verified)
+        for (const path of await disproved(caller, tier, seen.used, answer.state)) seen.damaged.add(path);
+      if (answer && seen.damaged.size === 0)
+        return { value: answer.value, provenance: describe(tier, answer.state, freshness, verified, skipped) };
+      if (attempt > 0 || tier !== mirror)
+        throw new MemoryError(
+          'corrupt',
+          `The ${tier.name} keeps giving bytes that are not what the origin's tree says.`,
+          'Run verify_with_github with repair, then `git fsck` in the repository.',
+        );
+      log.warn('mirror repaired', { documents: seen.damaged.size });
+      await mirror.drop([...seen.damaged]);
+      await sync.run({ reason: 'repair', force: true });
+    }
+  }
+
+  /** Which of the documents that were asked for and not found are at the origin. */
+  async function overlooked(ids: Set<string>): Promise<string[]> {
+    const there = await sync.expected(await origin.head());
+    return [...ids].map(pathOfId).filter((path) => there.has(path));
+  }
+
+  /** Every document that was used, hashed again and compared with the tree at the head. */
+  async function disproved(
+    caller: Caller,
+    tier: ReadTier,
+    used: Map<string, Document>,
+    state: MirrorState,
+  ): Promise<string[]> {
+    const commit = state.head?.commit ?? '';
+    const there = commit === '' ? new Map<string, string>() : await origin.find(commit, [...used.keys()]);
+    const wrong = [...used.values()]
+      .filter((document) => there.get(document.path) !== document.blob)
+      .map(({ path }) => path);
+    await tier.snapshot(async (view) => {
+      for (const document of used.values()) {
+        const row = await view.get(caller, document.id);
+        if (row?.content && !isBlob(row.blob, row.content)) wrong.push(document.path);
+      }
+    });
+    return wrong;
+  }
+
+  /** Wraps a snapshot: remembers what it gives, checks every content against its blob id, fetches what is not kept. */
+  function track(view: View, { used, damaged, absent }: Seen): Reading {
+    const remember = <D extends Document>(document: D): D => {
+      used.set(document.path, document);
+      return document;
+    };
+    return {
+      ...view,
+      async get(caller, id) {
+        const document = await view.get(caller, id);
+        if (!document) absent.add(id);
+        else if (document.content && !isBlob(document.blob, document.content)) damaged.add(document.path);
+        return document && remember(document);
+      },
+      list: async (...args) => (await view.list(...args)).map(remember),
+      search: async (...args) => {
+        const hits = await view.search(...args);
+        for (const hit of hits) remember(hit.document);
+        return hits;
+      },
+      async content(document) {
+        const bytes = (await origin.read([document.blob])).get(document.blob);
+        if (!bytes || !isBlob(document.blob, bytes))
+          throw new MemoryError(
+            'origin_unavailable',
+            'The origin does not give the bytes of this document.',
+            'Run sync_now, then read it again; if that does not help, `git fsck` in the repository.',
+          );
+        return bytes;
+      },
+    };
+  }
+
+  /** Brings the mirror as near to the origin as the call asks for. */
+  async function freshen(wanted: Consistency | undefined, usual: Consistency): Promise<Freshness> {
+    const state = await mirror.snapshot((view) => view.state());
+    const ageMs = state.confirmedAtMs === null ? null : state.nowMs - state.confirmedAtMs;
+    const doubtful = state.doubts > 0 || behind?.() === true;
+    const trusted = state.head !== null && !doubtful && ageMs !== null && ageMs >= 0;
+    if (wanted === 'fast' || (wanted === undefined && usual === 'fast' && trusted && (ageMs ?? 0) <= staleAfterMs)) {
+      if (state.head === null) return { confirmed: false, note: 'never synced: call sync_now' };
+      if (trusted) return { confirmed: true, note: null };
+      return { confirmed: false, note: doubtful ? 'unconfirmed: a save is or was in flight' : 'unconfirmed' };
+    }
+    const must = wanted === 'verified';
+    if (!must && trusted && (ageMs ?? 0) < origin.headFreshMs) return { confirmed: true, note: null };
+    return confirm(state, must);
+  }
+
+  /** Asks the origin for its head, once, and catches up where it moved. */
+  async function confirm(state: MirrorState, must: boolean): Promise<Freshness> {
+    const beforeMs = state.nowMs;
+    let head: Head | null;
+    try {
+      // Where there is no old answer to give, giving up early would only be an error.
+      const patient = must || state.head === null;
+      head = await within(patient ? LIMITS.gitCommandMs : LIMITS.headConfirmMs, origin.head());
+    } catch (error) {
+      const known = toMemoryError(error);
+      if (must || state.head === null || known.code === 'config') throw known;
+      log.warn('head not confirmed', { why: explain(error) });
+      return { confirmed: false, note: `the origin could not be asked (${known.message}) This is what it last gave.` };
+    }
+    if (state.head && state.head.commit === (head?.commit ?? '')) {
+      // A mirror that cannot be written still answers; the confirmation only helps the next reader.
+      await mirror
+        .confirm(head, beforeMs)
+        .catch((error) => log.warn('confirmation not recorded', { why: explain(error) }));
+      return { confirmed: true, note: null };
+    }
+    const catchUp = sync.run({ reason: 'read' });
+    try {
+      await within(must ? LIMITS.gitCommandMs : LIMITS.catchUpMs, catchUp);
+      return { confirmed: true, note: null };
+    } catch (error) {
+      const known = toMemoryError(error);
+      if (must || state.head === null || known.code === 'mirror_unavailable') throw known;
+      return {
+        confirmed: false,
+        note: `behind: the origin has moved on and the mirror is catching up (${known.message})`,
+      };
+    }
+  }
+
+  /** What happened to the mirror is told once; memory_status keeps it. */
+  function news(): string[] {
+    const fresh = mirror.notices().slice(told);
+    told += fresh.length;
+    return fresh;
+  }
+
+  function describe(
+    tier: ReadTier,
+    state: MirrorState,
+    freshness: Freshness,
+    verified: boolean,
+    skipped: Provenance['skipped'],
+  ): Provenance {
+    const stoodIn = tier !== mirror;
+    const ageMs = state.confirmedAtMs === null ? null : state.nowMs - state.confirmedAtMs;
+    return {
+      tier: tier.name,
+      commit: state.head?.commit ?? null,
+      generation: state.generation,
+      ageMs: (freshness.confirmed || stoodIn) && ageMs !== null && ageMs >= 0 ? ageMs : null,
+      verified,
+      skipped,
+      notes: [
+        ...(freshness.note ? [freshness.note] : []),
+        ...(stoodIn ? [`degraded: the newest ${LIMITS.degradedDocuments} documents only`] : []),
+        ...news(),
+      ],
+    };
+  }
+
+  return { read };
+}
+
+export type Reader = ReturnType<typeof createReader>;
+
+/**
+ * The origin as a tier: recent documents in a mirror in memory, brought to the head before each answer; a document by
+ * its id is looked up at the origin itself, however old.
+ */
+export function originTier(origin: Origin, memory: Mirror, memorySync: Sync): ReadTier {
+  return {
+    name: 'origin',
+    async snapshot(work) {
+      const { head } = await memorySync.run({ reason: 'read', newest: LIMITS.degradedDocuments });
+      return memory.snapshot((view) =>
+        work({
+          ...view,
+          async get(caller, id) {
+            const near = await view.get(caller, id);
+            if (near || head === null) return near;
+            const path = pathOfId(id);
+            // As the sync sees it: what `.strataignore` leaves out is no document here either.
+            const blob = (await memorySync.expected(head)).get(path);
+            const content = blob && (await origin.read([blob])).get(blob);
+            if (!blob || !content) return null;
+            const { document } = parseDocument({
+              path,
+              blob,
+              type: 'file',
+              bytes: content.length,
+              content,
+              changedMs: (await origin.times(head.commit, new Set([path]))).get(path) ?? Date.now(),
+            });
+            const visible =
+              (document.privacy !== 'PRIVATE' ||
+                document.author === caller.subject ||
+                (document.author === '' && seesUnsigned(caller))) &&
+              (caller.projects === 'all' ||
+                caller.projects.some((name) => `${document.project}/`.startsWith(`${name}/`)));
+            return visible ? { ...document, content } : null;
+          },
+        }),
+      );
+    },
+  };
+}

@@ -1,0 +1,19 @@
+import type { Ephemeral } from './ephemeral.js';
+import type { Durable, Mirror, Origin, Workplace } from './ports.js';
+import type { Reader } from './reader.js';
+import type { Sync } from './sync.js';
+import type { Verify } from './verify.js';
+import type { Writer } from './writer.js';
+
+/** What operations work with. */
+export interface Services {
+  origin: Origin;
+  mirror: Mirror;
+  durable: Durable;
+  reader: Reader;
+  writer: Writer;
+  sync: Sync;
+  verify: Verify;
+  ephemeral: Ephemeral;
+  workplace: Workplace;
+}

@@ -1,0 +1,46 @@
+import type { Caller } from '../../core/caller.js';
+import type { Services } from '../../core/services.js';
+
+export interface Option {
+  type: 'string' | 'boolean';
+  /** May be given several times. */
+  multiple?: boolean;
+  about: string;
+  /** What it takes, for completion. */
+  values?: string[];
+}
+
+/** One row of the configuration in force. */
+export interface Setting {
+  name: string;
+  value: string;
+  source: string;
+}
+
+export interface CommandContext {
+  values: Record<string, string | boolean | string[]>;
+  positionals: string[];
+  services(): Promise<Services>;
+  caller: Caller;
+  settings: Setting[];
+  home: string;
+  project: string | undefined;
+  folder: string;
+  /** The built program's own file, for what starts it. */
+  main: string;
+  json: boolean;
+  out(text: string): void;
+  /** For people who wait: on a terminal only. */
+  progress(done: number, total: number): void;
+  signal: AbortSignal;
+}
+
+/** What can be typed after `strata-memory`. `run` gives the exit code. */
+export interface Command {
+  name: string;
+  about: string;
+  positionals: string[];
+  options: Record<string, Option>;
+  examples: string[];
+  run(context: CommandContext): Promise<number>;
+}

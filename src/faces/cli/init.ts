@@ -1,0 +1,212 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { applyEdits, modify, type Node, type ParseError, parseTree } from 'jsonc-parser';
+import { MemoryError } from '../../core/errors.js';
+import { type ClientConfig, clientConfigs } from './clients.js';
+import type { Command, CommandContext } from './command.js';
+
+interface Entry {
+  command: string;
+  args: string[];
+  env?: Record<string, string>;
+}
+
+/**
+ * Puts this server into the clients' configuration, or takes it out again. Only its own entry is touched; the file as it
+ * was is kept beside it and comes back byte for byte while nobody else has changed it.
+ */
+export const initCommand: Command = {
+  name: 'init',
+  about: 'Puts this server into the configuration of Claude Desktop and Claude Code; --undo takes it out again.',
+  positionals: [],
+  options: {
+    client: { type: 'string', about: 'desktop | code; default: those that are here', values: ['desktop', 'code'] },
+    config: { type: 'string', about: 'this configuration file instead' },
+    name: { type: 'string', about: 'name of the entry; default strata-memory' },
+    'dry-run': { type: 'boolean', about: 'only show what would change' },
+    undo: { type: 'boolean', about: 'take the entry out, or put the file back as it was' },
+  },
+  examples: ['init', 'init --dry-run', 'init --client desktop --repo ~/notes', 'init --undo'],
+
+  async run(context) {
+    const { values, out } = context;
+    const name = typeof values.name === 'string' ? values.name.trim() : 'strata-memory';
+    if (!/^[\w.-]{1,60}$/.test(name))
+      throw new MemoryError('invalid_input', 'The name is not usable.', 'Use letters, digits, . _ and -.');
+    const targets = targetsOf(context);
+    if (targets.length === 0) {
+      out(
+        `Neither Claude Desktop nor Claude Code is here. Paste this into your client's configuration:\n${JSON.stringify({ mcpServers: { [name]: entryOf(context) } }, null, 2)}`,
+      );
+      return 0;
+    }
+    let failed = 0;
+    for (const target of targets) {
+      try {
+        out(
+          values.undo
+            ? undo(target, name, values['dry-run'] === true)
+            : install(target, name, entryOf(context), values['dry-run'] === true),
+        );
+      } catch (error) {
+        if (!(error instanceof MemoryError)) throw error;
+        failed++;
+        out(`${target.client} (${target.file}): ${error.message} ${error.hint}`);
+      }
+    }
+    if (!values.undo && !values['dry-run'] && failed < targets.length) {
+      const where = typeof values.config === 'string' ? ` --config ${values.config}` : '';
+      out(`Restart the client to use it. \`node ${context.main} init --undo${where}\` takes this back.`);
+    }
+    return failed === 0 ? 0 : 1;
+  },
+};
+
+function targetsOf({ values }: CommandContext): ClientConfig[] {
+  const wanted = values.client;
+  if (wanted !== undefined && wanted !== 'desktop' && wanted !== 'code')
+    throw new MemoryError('invalid_input', 'There is no such client.', 'Use --client desktop or --client code.');
+  const client = wanted === 'code' ? 'Claude Code' : 'Claude Desktop';
+  if (typeof values.config === 'string') return [{ client, file: resolve(values.config), found: true }];
+  return clientConfigs().filter((each) => (wanted === undefined ? each.found : each.client === client));
+}
+
+/** What starts this program with the configuration that is in force now; secrets are never among it. */
+function entryOf({ main, settings }: CommandContext): Entry {
+  const env = Object.fromEntries(
+    settings
+      .filter(({ source, name }) => source !== 'default' && name.startsWith('MEMORY_'))
+      .map(({ name, value }) => [name, value]),
+  );
+  return { command: process.execPath, args: [main], ...(Object.keys(env).length > 0 ? { env } : {}) };
+}
+
+function install({ client, file }: ClientConfig, name: string, entry: Entry, dryRun: boolean): string {
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const present = entriesOf(before)[name];
+  if (present !== undefined && JSON.stringify(present) === JSON.stringify(entry))
+    return `${client} (${file}): already there, nothing to change.`;
+  if (present !== undefined && !isOurs(present)) {
+    throw new MemoryError(
+      'conflict',
+      `it already has another server called ${name}: left as it is.`,
+      'Choose another name with --name.',
+    );
+  }
+  // Where nobody else changed the file since, the new entry is written as a first one would be: undo stays byte for byte.
+  const backup = existsSync(backupOf(file)) ? readFileSync(backupOf(file), 'utf8') : null;
+  const ours = backup !== null && present !== undefined && withEntry(backup, name, present) === before;
+  const after = withEntry(ours ? backup : before, name, entry);
+  const shown = `${client} (${file}): ${present === undefined ? 'adds' : 'changes'}\n${JSON.stringify({ [name]: entry }, null, 2)}`;
+  if (dryRun) return `${shown}\nNothing was changed (--dry-run).`;
+  mkdirSync(dirname(file), { recursive: true });
+  // The first backup is the one worth keeping: it is the file without us.
+  if (!existsSync(backupOf(file))) {
+    // No file is kept as an empty backup.
+    if (existsSync(file)) copyFileSync(file, backupOf(file));
+    else writeFileSync(backupOf(file), '', { mode: 0o600 });
+  }
+  replace(file, after);
+  return `${shown}\nDone.${before === '' ? '' : ` The file as it was: ${backupOf(file)}`}`;
+}
+
+function undo({ client, file }: ClientConfig, name: string, dryRun: boolean): string {
+  if (!existsSync(file)) return `${client} (${file}): not there, nothing to undo.`;
+  const now = readFileSync(file, 'utf8');
+  const present = entriesOf(now)[name];
+  if (present === undefined) return `${client} (${file}): has no entry ${name}, nothing to undo.`;
+  if (!isOurs(present))
+    throw new MemoryError(
+      'conflict',
+      `its entry ${name} is not this server: left as it is.`,
+      'Take it out by hand if you want to.',
+    );
+  if (dryRun) return `${client} (${file}): would lose its entry ${name}. Nothing was changed (--dry-run).`;
+  const backup = existsSync(backupOf(file)) ? readFileSync(backupOf(file), 'utf8') : '';
+  // Byte for byte, where the backup with our entry is what stands there now.
+  const untouched = withEntry(backup, name, present) === now;
+  if (untouched && backup === '') rmSync(file);
+  else replace(file, untouched ? backup : withEntry(now, name, undefined));
+  rmSync(backupOf(file), { force: true });
+  return `${client} (${file}): ${untouched ? 'as it was before, byte for byte' : `the entry ${name} is out; what else changed since is kept`}.`;
+}
+
+/** The servers of a configuration. Throws where it is no JSON, or names one server twice: such a file is left alone. */
+function entriesOf(text: string): Record<string, unknown> {
+  if (text.trim() === '') return {};
+  const errors: ParseError[] = [];
+  const root = parseTree(text.replace(/^\ufeff/, ''), errors, { allowTrailingComma: false, disallowComments: true });
+  if (errors.length > 0 || root?.type !== 'object')
+    throw new MemoryError(
+      'invalid_input',
+      'it is not valid JSON: left as it is.',
+      'Mend it first (an editor shows where), then run init again.',
+    );
+  const servers = child(root, 'mcpServers');
+  if (servers === undefined) return {};
+  if (servers.type !== 'object')
+    throw new MemoryError(
+      'invalid_input',
+      'its mcpServers is no object: left as it is.',
+      'Mend it first, then run init again.',
+    );
+  const names = (servers.children ?? []).map((property) => String(property.children?.[0]?.value));
+  const twice = names.find((each, index) => names.indexOf(each) !== index);
+  if (twice !== undefined)
+    throw new MemoryError(
+      'invalid_input',
+      'it names one server twice: left as it is.',
+      'Take one of the two out, then run init again.',
+    );
+  return (JSON.parse(text.replace(/^\ufeff/, '')) as { mcpServers?: Record<string, unknown> }).mcpServers ?? {};
+}
+
+function child(node: Node, name: string): Node | undefined {
+  return node.children?.find((property) => property.children?.[0]?.value === name)?.children?.[1];
+}
+
+/** The text with that entry, or without it; everything else stays as it is written, to the byte. */
+function withEntry(text: string, name: string, entry: unknown): string {
+  const base = text.trim() === '' ? '{}\n' : text;
+  const tabs = /^\t/m.test(base);
+  const unit = tabs ? '\t' : ' '.repeat(/^( +)\S/m.exec(base)?.[1]?.length ?? 2);
+  const eol = base.includes('\r\n') ? '\r\n' : '\n';
+  const depth = child(parseTree(base) as Node, 'mcpServers') === undefined ? 1 : 2;
+  const edits = modify(base, ['mcpServers', name], entry, {}).map((edit) => {
+    // An insertion is `,"name":{…}` or `"name":{…}`: written out as the rest of the file is.
+    const added = /^(,?)("[\s\S]*)$/.exec(edit.content);
+    if (edit.length > 0 || !added) return edit;
+    const lines = JSON.stringify(JSON.parse(`{${added[2]}}`), null, unit)
+      .split('\n')
+      .slice(1, -1);
+    const body = lines.map((line) => eol + unit.repeat(depth - 1) + line).join('');
+    const closes = added[1] === '' ? eol + unit.repeat(depth - 1) : '';
+    return { ...edit, content: added[1] + body + closes };
+  });
+  return applyEdits(base, edits);
+}
+
+function isOurs(entry: unknown): boolean {
+  return /strata-memory|[\\/]dist[\\/]main\.js/.test(JSON.stringify(entry));
+}
+
+function backupOf(file: string): string {
+  return `${file}.before-strata-memory`;
+}
+
+/** Whole or not at all, with the file's own mode: these files hold other servers' secrets. */
+function replace(file: string, text: string): void {
+  const mode = existsSync(file) ? statSync(file).mode & 0o777 : 0o600;
+  const made = `${file}.new-${process.pid}`;
+  writeFileSync(made, text, { mode });
+  renameSync(made, file);
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { KINDS } from '../core/documents.js';
+import { MemoryError } from '../core/errors.js';
+import { fence, minute, provenanceLine } from '../core/format.js';
+import { cleanLine, cleanTime } from '../core/input.js';
+import { LIMITS } from '../core/limits.js';
+import type { Filter } from '../core/ports.js';
+import { projectName } from '../core/project.js';
+import { consistency, defineOperation, limitOf, provenance } from './operation.js';
+
+/** The filters that list and search share. */
+export const filters = {
+  project: z.string().optional().describe('default: all'),
+  kind: z.enum(KINDS).optional(),
+  tags: z.array(z.string().min(1).max(LIMITS.tagChars)).max(LIMITS.tags).optional(),
+  after: z.string().optional().describe('ISO date'),
+  before: z.string().optional(),
+};
+
+export function filterOf(input: {
+  project?: string;
+  kind?: (typeof KINDS)[number];
+  tags?: string[];
+  after?: string;
+  before?: string;
+  privacy?: string;
+}): Filter {
+  return {
+    project: input.project === undefined ? undefined : projectName(cleanLine('project', input.project)),
+    kinds: input.kind === undefined ? undefined : [input.kind],
+    tags: input.tags?.map((tag) => cleanLine('tags', tag)),
+    privacy: input.privacy,
+    afterMs: input.after === undefined ? undefined : cleanTime('after', input.after),
+    beforeMs: input.before === undefined ? undefined : cleanTime('before', input.before),
+  };
+}
+
+export const listSessions = defineOperation({
+  name: 'list_sessions',
+  title: 'List notes',
+  description:
+    'Call to see which notes there are, newest first, in one project or all; pass the cursor it ends with for more.',
+  input: z.strictObject({
+    ...filters,
+    limit: limitOf(LIMITS.listMax),
+    cursor: z.string().max(2_000).optional(),
+    consistency,
+  }),
+  output: z.object({
+    total: z.number(),
+    notes: z.array(
+      z.object({
+        id: z.string(),
+        title: z.string(),
+        project: z.string(),
+        kind: z.string(),
+        timeMs: z.number(),
+        tags: z.array(z.string()),
+        reason: z.string().nullable(),
+      }),
+    ),
+    cursor: z.string().nullable(),
+    provenance,
+  }),
+  effect: 'read',
+  idempotent: true,
+  scope: 'read',
+  core: false,
+  command: {
+    name: 'list',
+    about: 'Lists notes, newest first',
+    positionals: [],
+    examples: ['list --limit 10', 'list --project owner/repo --kind session --after 2026-11-01'],
+  },
+
+  async run(input, { services, caller }) {
+    const filter = filterOf(input);
+    const limit = input.limit ?? LIMITS.listDefault;
+    const after = input.cursor === undefined ? undefined : decodeCursor(input.cursor);
+    const { value, provenance: from } = await services.reader.read(
+      caller,
+      input.consistency,
+      'fast',
+      async (reading) => ({
+        // One more than asked for tells whether there are more.
+        found: await reading.list(caller, filter, { limit: limit + 1, after }),
+        total: await reading.count(caller, filter),
+      }),
+    );
+    const held = after === undefined ? services.ephemeral.list(caller, filter) : [];
+    const page = value.found.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      total: value.total + held.length,
+      notes: [...held, ...page].map(({ id, title, project, kind, timeMs, tags, reason }) => ({
+        id,
+        title,
+        project,
+        kind,
+        timeMs,
+        tags,
+        reason,
+      })),
+      cursor: value.found.length > limit && last ? encodeCursor(last) : null,
+      provenance: from,
+    };
+  },
+
+  format({ total, notes, cursor, provenance: from }) {
+    if (notes.length === 0) return `No notes match.\n${provenanceLine(from)}`;
+    const lines = notes.map((note) => {
+      const extra = [
+        note.project,
+        note.kind === 'session' ? '' : note.kind,
+        note.tags.map((tag) => `#${tag}`).join(' '),
+        note.reason ? 'doubtful' : '',
+      ].filter((part) => part !== '');
+      return `- ${minute(note.timeMs)} ${note.title} · ${extra.join(' · ')} · \`${note.id}\``;
+    });
+    const more = cursor === null ? '' : `\nMore: cursor=${cursor}`;
+    return `${notes.length} of ${total} notes\n${fence(lines.join('\n'))}${more}\n${provenanceLine(from)}`;
+  },
+});
+
+function encodeCursor({ timeMs, path }: { timeMs: number; path: string }): string {
+  return Buffer.from(JSON.stringify([timeMs, path])).toString('base64url');
+}
+
+function decodeCursor(cursor: string): { timeMs: number; path: string } {
+  try {
+    const [timeMs, path] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as [unknown, unknown];
+    if (typeof timeMs === 'number' && Number.isFinite(timeMs) && typeof path === 'string') return { timeMs, path };
+  } catch {
+    // Said below.
+  }
+  throw new MemoryError(
+    'invalid_input',
+    'The cursor is not one that list_sessions gave.',
+    'Leave it out to start from the newest.',
+  );
+}

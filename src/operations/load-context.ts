@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { firstSentences } from '../core/digest.js';
+import type { Document } from '../core/documents.js';
+import { fitted } from '../core/fit.js';
+import { day, fence, provenanceLine } from '../core/format.js';
+import { LIMITS } from '../core/limits.js';
+import { budget, consistency, defineOperation, provenance } from './operation.js';
+
+const note = z.object({
+  id: z.string(),
+  title: z.string(),
+  kind: z.string(),
+  project: z.string(),
+  timeMs: z.number(),
+  summary: z.string(),
+  decisions: z.array(z.string()),
+  nextSteps: z.array(z.string()),
+});
+
+export const loadContext = defineOperation({
+  name: 'load_context',
+  title: 'Load the context of a project',
+  description:
+    'Call first, before any work: what was done, decided and left open in this project, within a token budget.',
+  input: z.strictObject({
+    project: z.string().optional().describe('default: where you work'),
+    max_tokens: budget,
+    consistency,
+  }),
+  output: z.object({
+    project: z.string(),
+    total: z.number(),
+    notes: z.array(note),
+    /** Where the project has no notes: which projects have. */
+    others: z.array(z.object({ project: z.string(), documents: z.number(), lastMs: z.number() })),
+    provenance,
+  }),
+  effect: 'read',
+  idempotent: true,
+  scope: 'read',
+  core: true,
+  meta: { 'anthropic/alwaysLoad': true },
+  command: {
+    name: 'context',
+    about: 'What is known of a project: latest notes, open steps, decisions',
+    positionals: ['project'],
+    examples: ['context', 'context owner/repo --max-tokens 600'],
+  },
+
+  async run(input, { services, caller, project }) {
+    const named = await project(input.project);
+    const { value, provenance: from } = await services.reader.read(
+      caller,
+      input.consistency,
+      'fresh',
+      async (reading) => {
+        const filter = { project: named };
+        const found = await reading.list(caller, filter, { limit: 30 });
+        return {
+          found,
+          total: await reading.count(caller, filter),
+          others: found.length > 0 ? [] : await reading.projects(caller),
+        };
+      },
+    );
+    const held = services.ephemeral.list(caller, { project: named });
+    return {
+      project: named,
+      total: value.total + held.length,
+      notes: [...held, ...value.found].map(toNote),
+      others: value.others.slice(0, 10),
+      provenance: from,
+    };
+  },
+
+  async format({ project, total, notes, others, provenance: from }, input) {
+    const most = input.max_tokens ?? LIMITS.budgetDefaultTokens;
+    const foot = provenanceLine(from);
+    if (notes.length === 0) {
+      const known = others.map((each) => `- ${each.project}: ${each.documents} notes, last ${day(each.lastMs)}`);
+      return fitted(most, known, (shown) =>
+        shown.length === 0
+          ? `Project \`${project}\`: nothing remembered yet.\n${foot}`
+          : `Project \`${project}\`: nothing remembered yet. Other projects:\n${fence(shown.join('\n'))}\n${foot}`,
+      );
+    }
+    const lines = contextLines(notes);
+    return fitted(
+      most,
+      lines.map((_, index) => String(index)),
+      (shown) => {
+        const chosen = lines.slice(0, shown.length);
+        if (chosen.length === 0) return `Project \`${project}\`: ${total} notes; too few tokens to show one.\n${foot}`;
+        const section = (name: Line['section'], heading: string) => {
+          const own = chosen.filter((line) => line.section === name);
+          return own.length === 0 ? [] : [`## ${heading}`, ...own.map((line) => line.text)];
+        };
+        const body = [
+          ...section('latest', 'Latest'),
+          ...section('next', 'Open next steps'),
+          ...section('decided', 'Decisions'),
+          ...section('older', 'Older notes'),
+        ];
+        return `Project \`${project}\`: ${total} notes. Details: read_memory(id), search_memory.\n${fence(body.join('\n'))}\n${foot}`;
+      },
+    );
+  },
+});
+
+/** One line that never ends would leave no room for the others. */
+const LINE_CHARS = 320;
+
+interface Line {
+  section: 'latest' | 'next' | 'decided' | 'older';
+  text: string;
+}
+
+/** What to know, the most useful first; each line once. */
+function contextLines(notes: z.infer<typeof note>[]): Line[] {
+  const lines: Line[] = [];
+  const said = new Set<string>();
+  const add = (section: Line['section'], key: string, text: string) => {
+    const folded = key
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}]+/gu, ' ')
+      .trim();
+    if (said.has(folded)) return;
+    said.add(folded);
+    lines.push({ section, text });
+  };
+  const latest = (each: z.infer<typeof note>) =>
+    add(
+      'latest',
+      each.id,
+      `- ${day(each.timeMs)} **${each.title}** \`${each.id}\`${each.summary ? `\n  ${firstSentences(each.summary, LINE_CHARS)}` : ''}`,
+    );
+  const steps = (each: z.infer<typeof note>, most: number) => {
+    for (const step of each.nextSteps.slice(0, most))
+      add('next', step, `- ${firstSentences(step, LINE_CHARS)} (${day(each.timeMs)})`);
+  };
+  const decided = (each: z.infer<typeof note>, most: number) => {
+    for (const decision of each.decisions.slice(0, most))
+      add('decided', decision, `- ${day(each.timeMs)} ${firstSentences(decision, LINE_CHARS)}`);
+  };
+  // Recent notes in rounds, so that a small budget still holds some of each section.
+  for (const [from, to, most] of [
+    [0, 1, 8],
+    [1, 3, 5],
+    [3, 8, 3],
+  ] as const) {
+    const round = notes.slice(from, to);
+    round.forEach(latest);
+    for (const each of round) steps(each, most);
+    for (const each of round) decided(each, most);
+  }
+  for (const each of notes.slice(8)) add('older', each.id, `- ${day(each.timeMs)} ${each.title} \`${each.id}\``);
+  return lines;
+}
+
+function toNote({ id, title, kind, project, timeMs, digest }: Document): z.infer<typeof note> {
+  return {
+    id,
+    title,
+    kind,
+    project,
+    timeMs,
+    summary: digest.summary,
+    decisions: digest.decisions,
+    nextSteps: digest.nextSteps,
+  };
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { toMemoryError } from '../core/errors.js';
+import { age, kilobytes } from '../core/format.js';
+import { VERSION } from '../version.js';
+import { defineOperation } from './operation.js';
+
+const tier = z.object({ name: z.string(), state: z.string(), detail: z.string(), tookMs: z.number() });
+
+export const memoryStatus = defineOperation({
+  name: 'memory_status',
+  title: 'Status of the memory',
+  description: 'Call when memory seems wrong, slow or out of date: state of each tier, lag, and the last syncs.',
+  input: z.strictObject({}),
+  output: z.object({
+    version: z.string(),
+    origin: z.string(),
+    documents: z.number().nullable(),
+    doubtful: z.number().nullable(),
+    behind: z.boolean().nullable(),
+    doubts: z.number().nullable(),
+    tiers: z.array(tier),
+    syncs: z.array(z.object({ reason: z.string(), result: z.string(), finishedAtMs: z.number() })),
+    alerts: z.array(z.string()),
+  }),
+  effect: 'read',
+  idempotent: true,
+  scope: 'read',
+  core: true,
+  command: {
+    name: 'status',
+    about: 'State of each tier, lag and the last syncs',
+    positionals: [],
+    examples: ['status', 'status --json'],
+  },
+
+  async run(_input, { services, caller }) {
+    const { origin, mirror, durable } = services;
+    const tiers: z.infer<typeof tier>[] = [];
+    const alerts = [...mirror.notices()];
+    /** Each tier by itself: one that is down must not hide the others. */
+    const probe = async <T>(name: string, work: () => Promise<{ detail: string; value: T }>): Promise<T | null> => {
+      const started = performance.now();
+      try {
+        const { detail, value } = await work();
+        tiers.push({ name, state: 'up', detail, tookMs: performance.now() - started });
+        return value;
+      } catch (error) {
+        const { message, hint } = toMemoryError(error);
+        tiers.push({ name, state: 'down', detail: message, tookMs: performance.now() - started });
+        alerts.push(`${name} is down: ${message} ${hint}`);
+        return null;
+      }
+    };
+    const head = await probe('origin', async () => {
+      const found = await origin.head();
+      return {
+        value: { commit: found?.commit ?? '' },
+        detail: `${origin.branch()}, ${found ? `head ${found.commit.slice(0, 12)}` : 'no commits yet'}`,
+      };
+    });
+    const stand = await probe('mirror', async () => {
+      const { bytes, kind } = await mirror.describe();
+      const value = await mirror.snapshot(async (view) => ({
+        state: await view.state(),
+        documents: await view.count(caller, {}),
+        doubtful: (await view.problems(caller, 100_000)).length,
+      }));
+      const { state } = value;
+      const confirmed =
+        state.confirmedAtMs === null
+          ? 'never confirmed'
+          : `confirmed ${age(Math.max(0, state.nowMs - state.confirmedAtMs))} ago`;
+      return {
+        value,
+        detail: `${kind}, ${state.head ? state.head.commit.slice(0, 12) || 'no commits yet' : 'never synced'}, generation ${state.generation}, ${confirmed}, ${kilobytes(bytes)}`,
+      };
+    });
+    const syncs = await probe('durable store', async () => {
+      const { schema } = await durable.describe();
+      return { value: await durable.lastSyncs(origin.name, 3), detail: `schema ${schema}` };
+    });
+    return {
+      version: VERSION,
+      origin: origin.name,
+      documents: stand?.documents ?? null,
+      doubtful: stand?.doubtful ?? null,
+      behind: head && stand ? (stand.state.head?.commit ?? null) !== head.commit : null,
+      doubts: stand?.state.doubts ?? null,
+      tiers,
+      syncs: (syncs ?? []).map(({ reason, result, finishedAtMs }) => ({ reason, result, finishedAtMs })),
+      alerts,
+    };
+  },
+
+  format(output) {
+    const facts = [
+      output.documents === null ? '' : `${output.documents} documents`,
+      output.doubtful ? `${output.doubtful} doubtful (sync_now names them)` : '',
+      output.behind === null ? '' : output.behind ? 'mirror behind the origin: call sync_now' : 'mirror at the head',
+      output.doubts ? `${output.doubts} saves unconfirmed` : '',
+    ].filter((fact) => fact !== '');
+    return [
+      `strata-memory ${output.version} · origin ${output.origin}`,
+      facts.join(' · '),
+      ...output.tiers.map((each) => `- ${each.name} ${each.state} (${each.tookMs.toFixed(1)} ms): ${each.detail}`),
+      output.syncs.length === 0
+        ? 'No syncs yet.'
+        : `Last syncs: ${output.syncs.map((each) => `${each.result} ${age(Math.max(0, Date.now() - each.finishedAtMs))} ago (${each.reason})`).join('; ')}`,
+      ...(output.alerts.length === 0 ? ['No alerts.'] : output.alerts.map((alert) => `ALERT ${alert}`)),
+    ].join('\n');
+  },
+});

@@ -1,0 +1,157 @@
+import { z } from 'zod';
+import { headingOf } from '../core/digest.js';
+import { type Document, decodeText } from '../core/documents.js';
+import { MemoryError } from '../core/errors.js';
+import { day, fence, kilobytes, provenanceLine } from '../core/format.js';
+import { cleanId } from '../core/input.js';
+import type { Provenance } from '../core/reader.js';
+import { consistency, defineOperation, provenance } from './operation.js';
+import { unknownId } from './unknown-id.js';
+
+export const readMemory = defineOperation({
+  name: 'read_memory',
+  title: 'Read one note',
+  description: 'Call to read one note, or one section of it, by the id that other tools print.',
+  input: z.strictObject({
+    id: z.string().min(1),
+    section: z.string().min(1).max(500).optional().describe('a heading in it'),
+    consistency,
+  }),
+  output: z.object({
+    id: z.string(),
+    kind: z.string(),
+    project: z.string(),
+    timeMs: z.number(),
+    blob: z.string(),
+    bytes: z.number(),
+    reason: z.string().nullable(),
+    section: z.string().nullable(),
+    text: z.string(),
+    /** The exact bytes, where they are not UTF-8 text. */
+    base64: z.string().nullable(),
+    provenance,
+  }),
+  effect: 'read',
+  idempotent: true,
+  scope: 'read',
+  core: true,
+  command: {
+    name: 'read',
+    about: 'Prints one note, or one section of it',
+    positionals: ['id'],
+    examples: [
+      'read sessions/owner/repo/2026/11/20261121T120000000Z-login-ab12',
+      "read 20261121T120000000Z-login-ab12 --section 'Next steps'",
+    ],
+  },
+
+  async run(input, { services, caller }) {
+    const id = cleanId(input.id);
+    const held = services.ephemeral.get(caller, id);
+    if (held) return answerOf({ ...held.document, content: held.content }, input.section, IN_PROCESS);
+    const { value, provenance: from } = await services.reader.read(
+      caller,
+      input.consistency,
+      'fast',
+      async (reading) => {
+        const found =
+          (await reading.get(caller, id)) ??
+          (await reading.get(caller, id.replace(/\.md$/, ''))) ??
+          (await reading.get(caller, id.trim()));
+        if (found) return { ...found, content: found.content ?? (await reading.content(found)) };
+        const ids = await reading.ids(caller);
+        // A Mac writes names decomposed (NFD); nobody types them so.
+        const wanted = id.normalize('NFC');
+        const same = ids.filter((each) => each.normalize('NFC') === wanted || each.endsWith(`/${id}`));
+        const only = same.length === 1 && same[0] !== undefined ? await reading.get(caller, same[0]) : null;
+        if (only) return { ...only, content: only.content ?? (await reading.content(only)) };
+        throw unknownId(id, ids);
+      },
+    );
+    return answerOf(value, input.section, from);
+  },
+
+  format(output, input) {
+    // Outside the fence stand our own words and the caller's: an id that was given in part is stored text.
+    const plain = (id: string) => id.normalize('NFC').trim().replace(/\.md$/, '').trim();
+    const named = plain(input.id) === plain(output.id);
+    const facts = [
+      ...(named ? [`\`${output.id}\``] : []),
+      output.kind,
+      day(output.timeMs),
+      `blob ${output.blob}`,
+      kilobytes(output.bytes),
+    ];
+    if (output.section !== null) facts.push('one section');
+    if (output.reason !== null) facts.push(`doubtful: ${output.reason}`);
+    if (output.base64 !== null) facts.push('its exact bytes are attached');
+    const whole = named ? '' : `\n${fence(`id: ${output.id}`, 'stored id')}`;
+    const from = output.provenance.tier === IN_PROCESS.tier ? IN_PROCESS.tier : provenanceLine(output.provenance);
+    return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}\n${from}`;
+  },
+
+  attachment(output) {
+    if (output.base64 === null) return null;
+    return { uri: `memory://${encodeURI(output.id)}`, mimeType: 'application/octet-stream', blob: output.base64 };
+  },
+});
+
+/** Where an EPHEMERAL note comes from: no tier has it. */
+const IN_PROCESS: Provenance = {
+  tier: 'memory of this process only',
+  commit: null,
+  generation: 0,
+  ageMs: null,
+  verified: false,
+  skipped: [],
+  notes: [],
+};
+
+function answerOf(found: Document & { content: Uint8Array }, section: string | undefined, from: Provenance) {
+  const { text } = decodeText(found.content);
+  const exact = Buffer.from(text, 'utf8').equals(found.content);
+  const part = section === undefined ? { text, title: null } : sectionOf(text, section);
+  return {
+    id: found.id,
+    kind: found.kind,
+    project: found.project,
+    timeMs: found.timeMs,
+    blob: found.blob,
+    bytes: found.bytes,
+    reason: found.reason,
+    section: part.title,
+    text: part.text,
+    base64: exact || section !== undefined ? null : Buffer.from(found.content).toString('base64'),
+    provenance: from,
+  };
+}
+
+/** From a heading to the next one of its level or above. Headings inside code blocks are none. Throws `not_found`. */
+function sectionOf(text: string, wanted: string): { text: string; title: string } {
+  const lines = text.split('\n');
+  const headings: { line: number; level: number; title: string }[] = [];
+  let fenced = false;
+  lines.forEach((raw, line) => {
+    const trimmed = raw.trim();
+    if (/^(```|~~~)/.test(trimmed)) fenced = !fenced;
+    const title = fenced ? null : headingOf(trimmed);
+    if (title !== null) headings.push({ line, level: /^#+/.exec(trimmed)?.[0].length ?? 7, title });
+  });
+  const want = headingOf(`# ${wanted.trim().replace(/^#+\s*/, '')}`)?.toLowerCase() ?? '';
+  const at =
+    headings.find(({ title }) => title.toLowerCase() === want) ??
+    headings.find(({ title }) => title.toLowerCase().startsWith(want)) ??
+    headings.find(({ title }) => title.toLowerCase().includes(want));
+  if (!at) {
+    const known = headings.slice(0, 40).map(({ title }) => `- ${title.slice(0, 100)}`);
+    throw new MemoryError(
+      'not_found',
+      'The note has no such section.',
+      known.length === 0
+        ? 'It has no headings: read it whole.'
+        : `Its sections:\n${fence(known.join('\n'), 'stored headings')}`,
+    );
+  }
+  const next = headings.find(({ line, level }) => line > at.line && level <= at.level);
+  return { text: lines.slice(at.line, next?.line).join('\n').trimEnd(), title: at.title };
+}

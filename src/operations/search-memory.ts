@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { queryTerms } from '../core/analyse.js';
+import { firstSentences } from '../core/digest.js';
+import { decodeText, PRIVACY } from '../core/documents.js';
+import { MemoryError } from '../core/errors.js';
+import { fitted } from '../core/fit.js';
+import { day, fence, provenanceLine } from '../core/format.js';
+import { readFrontMatter } from '../core/frontmatter.js';
+import { cleanText } from '../core/input.js';
+import { LIMITS } from '../core/limits.js';
+import { bestPassage } from '../core/passage.js';
+import { filterOf, filters } from './list-sessions.js';
+import { budget, consistency, defineOperation, limitOf, provenance } from './operation.js';
+
+export const searchMemory = defineOperation({
+  name: 'search_memory',
+  title: 'Search notes',
+  description:
+    'Call when something may have been done, decided or seen before: finds notes by words, in one project or all, best first.',
+  input: z.strictObject({
+    query: z.string().min(1).max(LIMITS.queryChars),
+    ...filters,
+    privacy: z.enum(PRIVACY).optional(),
+    limit: limitOf(LIMITS.searchMax),
+    max_tokens: budget,
+    consistency,
+  }),
+  output: z.object({
+    terms: z.array(z.string()),
+    searched: z.number(),
+    hits: z.array(
+      z.object({
+        id: z.string(),
+        title: z.string(),
+        project: z.string(),
+        timeMs: z.number(),
+        heading: z.string(),
+        passage: z.string(),
+        matched: z.array(z.string()),
+        score: z.number(),
+      }),
+    ),
+    provenance,
+  }),
+  effect: 'read',
+  idempotent: true,
+  scope: 'read',
+  core: true,
+  command: {
+    name: 'search',
+    about: 'Finds notes by words',
+    positionals: ['query'],
+    examples: ["search 'why were users logged out'", 'search migration --project owner/repo --after 2026-01-01 --json'],
+  },
+
+  async run(input, { services, caller }) {
+    const filter = filterOf(input);
+    const terms = queryTerms(cleanText('query', input.query));
+    if (terms.length === 0)
+      throw new MemoryError('invalid_input', 'The query has no word in it.', 'Search for words, names or numbers.');
+    const limit = input.limit ?? LIMITS.searchDefault;
+    const { value, provenance: from } = await services.reader.read(
+      caller,
+      input.consistency,
+      'fast',
+      async (reading) => {
+        const found = await reading.search(caller, terms, filter, limit);
+        const hits = [];
+        for (const { document, score } of found) {
+          const content = (await reading.get(caller, document.id))?.content;
+          const passage = bestPassage(
+            content ? readFrontMatter(decodeText(content).text).body : '',
+            terms,
+            LIMITS.passageChars,
+          );
+          hits.push({
+            id: document.id,
+            title: document.title,
+            project: document.project,
+            timeMs: document.timeMs,
+            heading: passage.heading,
+            passage: passage.text,
+            matched: passage.matched,
+            score,
+          });
+        }
+        return { hits, searched: await reading.count(caller, filter) };
+      },
+    );
+    const held = services.ephemeral.search(caller, terms, filter).map(({ document, content }) => {
+      const passage = bestPassage(decodeText(content).text, terms, LIMITS.passageChars);
+      return {
+        id: document.id,
+        title: document.title,
+        project: document.project,
+        timeMs: document.timeMs,
+        heading: passage.heading,
+        passage: passage.text,
+        matched: passage.matched,
+        score: 0,
+      };
+    });
+    return {
+      terms,
+      searched: value.searched + held.length,
+      hits: [...value.hits, ...held].slice(0, limit),
+      provenance: from,
+    };
+  },
+
+  async format({ terms, searched, hits, provenance: from }, input) {
+    const foot = provenanceLine(from);
+    const most = input.max_tokens ?? LIMITS.searchBudgetTokens;
+    if (hits.length === 0)
+      return fitted(
+        most,
+        terms.slice(0, 20),
+        (shown) => `Nothing found: none of ${searched} notes has any of: ${shown.join(', ')}.\n${foot}`,
+      );
+    const lines = (passageChars: number) =>
+      hits.map((hit) => {
+        const heading = hit.heading === '' || hit.heading === hit.title ? '' : `${firstSentences(hit.heading, 120)}: `;
+        const line = `${day(hit.timeMs)} **${hit.title}** · ${hit.project} · \`${hit.id}\``;
+        if (passageChars === 0) return line;
+        const why = hit.matched.length > 0 ? `has ${hit.matched.slice(0, 8).join(', ')}` : 'by title';
+        return `${line} · ${why}\n  ${heading}${firstSentences(hit.passage, passageChars)}`;
+      });
+    const render = (shown: string[]) => {
+      const left = hits.length - shown.length;
+      const head = `${shown.length} best of ${searched} notes${left > 0 ? ` (${left} more did not fit ${most} tokens)` : ''}`;
+      return shown.length === 0 ? `${head}\n${foot}` : `${head}\n${fence(shown.join('\n'))}\n${foot}`;
+    };
+    // A hit without its passage is still worth more than none.
+    for (const passageChars of [LIMITS.passageChars, 160, 0]) {
+      const text = await fitted(most, lines(passageChars), render);
+      if (passageChars === 0 || !text.startsWith('0 best')) return text;
+    }
+    return foot;
+  },
+});

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { fence } from '../core/format.js';
+import { LIMITS } from '../core/limits.js';
+import { defineOperation } from './operation.js';
+
+export const syncNow = defineOperation({
+  name: 'sync_now',
+  title: 'Sync now',
+  description:
+    "Call when notes were changed outside this memory and should be seen at once: brings the mirror to the repository's head.",
+  input: z.strictObject({}),
+  output: z.object({
+    result: z.string(),
+    commit: z.string(),
+    added: z.number(),
+    changed: z.number(),
+    removed: z.number(),
+    total: z.number(),
+    problems: z.array(z.object({ path: z.string(), reason: z.string() })),
+    problemCount: z.number(),
+    tookMs: z.number(),
+  }),
+  effect: 'change',
+  idempotent: true,
+  scope: 'read',
+  core: false,
+  command: { name: 'sync', about: "Brings the mirror to the repository's head", positionals: [], examples: ['sync'] },
+
+  async run(_input, { services, signal, progress }) {
+    const { head, ...report } = await services.sync.run({ reason: 'sync_now', explain: true, signal, progress });
+    return { ...report, commit: head?.commit ?? '' };
+  },
+
+  format({ result, commit, added, changed, removed, total, problems, problemCount, tookMs }) {
+    const at = commit === '' ? 'no commits yet' : `commit ${commit.slice(0, 12)}`;
+    const what = result === 'unchanged' ? 'nothing new' : `${added} added, ${changed} changed, ${removed} removed`;
+    const head = `Synced to ${at}: ${what}; ${total} documents (${Math.round(tookMs)} ms).`;
+    if (problemCount === 0) return head;
+    const list = problems.slice(0, LIMITS.reportedProblems * 4).map(({ path, reason }) => `- \`${path}\`: ${reason}`);
+    const more = problemCount > list.length ? `\n…and ${problemCount - list.length} more` : '';
+    return `${head} ${problemCount} to know about:\n${fence(list.join('\n') + more, 'stored paths')}`;
+  },
+});

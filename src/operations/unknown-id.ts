@@ -1,0 +1,15 @@
+import { MemoryError } from '../core/errors.js';
+import { fence } from '../core/format.js';
+import { nearest } from '../core/nearest.js';
+
+/** The answer to an id that names nothing: `not_found` with the nearest ones, fenced, since file names are anybody's. */
+export function unknownId(id: string, ids: Iterable<string>, what = 'There is no note with this id.'): MemoryError {
+  const near = nearest(id.slice(0, 200), ids);
+  return new MemoryError(
+    'not_found',
+    what,
+    near.length > 0
+      ? `The nearest ids:\n${fence(near.map((each) => `- \`${each}\``).join('\n'), 'stored ids')}`
+      : 'Find ids with search_memory or list_sessions.',
+  );
+}

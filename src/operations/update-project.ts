@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { redactionsLine } from '../core/format.js';
+import { cleanLine, cleanText } from '../core/input.js';
+import { LIMITS } from '../core/limits.js';
+import { PROJECT_STATUS } from './list-projects.js';
+import { defineOperation } from './operation.js';
+
+const revenue = z.number().min(0).max(1e12).optional();
+
+export const updateProject = defineOperation({
+  name: 'update_project',
+  title: "Update a project's record",
+  description: "Call when a project's status, priority or figures change; what is not given stays.",
+  input: z.strictObject({
+    project: z.string(),
+    status: z.enum(PROJECT_STATUS).optional(),
+    priority: z.enum(['low', 'normal', 'high', 'critical']).optional(),
+    target_revenue: revenue,
+    current_revenue: revenue,
+    note: z
+      .string()
+      .max(LIMITS.summaryChars * 5)
+      .optional(),
+  }),
+  output: z.object({
+    id: z.string(),
+    project: z.string(),
+    commit: z.string(),
+    blob: z.string(),
+    redactions: z.record(z.string(), z.number()),
+    warnings: z.array(z.string()),
+  }),
+  effect: 'change',
+  idempotent: true,
+  scope: 'write',
+  core: false,
+  command: {
+    name: 'project',
+    about: "Updates a project's record",
+    positionals: ['project'],
+    examples: [
+      'project owner/repo --status active --priority high',
+      "project owner/repo --target-revenue 12000 --note 'Invoice sent'",
+    ],
+  },
+
+  async run(input, { services, caller, signal, project }) {
+    const named = await project(cleanLine('project', input.project));
+    const { status, priority, target_revenue, current_revenue } = input;
+    const { id, commit, blob, redactions, warnings } = await services.writer.save(
+      caller,
+      {
+        fields: { title: named, project: named, status, priority, target_revenue, current_revenue },
+        body: input.note === undefined ? '' : cleanText('note', input.note),
+        record: { path: `projects/${named}.md`, keepBody: input.note === undefined },
+      },
+      signal,
+    );
+    return { id, project: named, commit, blob, redactions, warnings };
+  },
+
+  format({ id, project, commit, redactions, warnings }) {
+    const parts = [
+      `Updated project ${project}: \`${id}\``,
+      `commit ${commit.slice(0, 12)}`,
+      redactionsLine(redactions),
+      ...warnings.map((each) => `warning: ${each}`),
+    ];
+    return parts.filter((part) => part !== '').join(' · ');
+  },
+});

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { toMemoryError } from '../core/errors.js';
+import { fence } from '../core/format.js';
+import { cleanId, cleanLine } from '../core/input.js';
+import { LIMITS } from '../core/limits.js';
+import { projectName } from '../core/project.js';
+import { defineOperation } from './operation.js';
+import { unknownId } from './unknown-id.js';
+
+export const verifyWithGithub = defineOperation({
+  name: 'verify_with_github',
+  title: 'Verify against the origin',
+  description:
+    'Call to prove that what memory serves is what the repository has: one note, a project or all; repair fetches what differs again.',
+  input: z.strictObject({
+    id: z.string().min(1).optional(),
+    project: z.string().optional(),
+    repair: z.boolean().optional(),
+  }),
+  output: z.object({
+    origin: z.string(),
+    commit: z.string(),
+    tree: z.string(),
+    checked: z.number(),
+    hashed: z.number(),
+    differences: z.array(z.object({ path: z.string(), fault: z.string() })),
+    repaired: z.number(),
+  }),
+  effect: 'change',
+  idempotent: true,
+  scope: 'read',
+  core: true,
+  command: {
+    name: 'verify',
+    about: 'Proves that the mirror is what the repository has',
+    positionals: ['id'],
+    examples: ['verify', 'verify --repair'],
+  },
+
+  async run(input, { services, caller, signal, progress }) {
+    const scope = {
+      id: input.id === undefined ? undefined : cleanId(input.id).replace(/\.md$/, ''),
+      project: input.project === undefined ? undefined : projectName(cleanLine('project', input.project)),
+    };
+    const verified = services.verify(caller, scope, { repair: input.repair ?? false, signal, progress });
+    const { head, ...found } = await verified.catch(async (error) => {
+      if (scope.id === undefined || toMemoryError(error).code !== 'not_found') throw error;
+      const ids = await services.reader.read(caller, 'fast', 'fast', (reading) => reading.ids(caller));
+      throw unknownId(scope.id, ids.value, 'There is no such note, neither at the origin nor in the mirror.');
+    });
+    return { origin: services.origin.name, commit: head?.commit ?? '', tree: head?.tree ?? '', ...found };
+  },
+
+  format({ commit, tree, checked, hashed, differences, repaired }, input) {
+    const at = commit === '' ? 'an origin without commits' : `commit ${commit.slice(0, 12)}, tree ${tree.slice(0, 12)}`;
+    const base = `${checked} documents compared with ${at}: `;
+    if (differences.length === 0) return `${base}all equal; ${hashed} hashed to their blob id.`;
+    const list = differences.slice(0, LIMITS.reportedProblems).map(({ path, fault }) => `- ${fault}: \`${path}\``);
+    const more = differences.length > list.length ? `\n…and ${differences.length - list.length} more` : '';
+    const done = input.repair ? `${repaired} repaired.` : 'Call again with repair=true to fetch them anew.';
+    return `${base}${differences.length} differed. ${done}\n${fence(list.join('\n') + more, 'stored paths')}`;
+  },
+});

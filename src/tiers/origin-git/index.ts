@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs';
+import { MemoryError } from '../../core/errors.js';
+import { LIMITS } from '../../core/limits.js';
+import { decodePath } from '../../core/paths.js';
+import type { CommitRequest, CommitResult, Head, Origin, TreeEntry } from '../../core/ports.js';
+import { createBranchWriter } from './branch.js';
+import { gitFailed, runGit } from './git.js';
+import { pathTimes, runCollect } from './history.js';
+import { chooseBranch, ensureBareRepository, locateRepository, type Repository } from './locate.js';
+import { createObjectReader } from './reader.js';
+import { createTrees } from './trees.js';
+
+export interface GitOriginOptions {
+  /** A repository of the user's, or the place of our own. */
+  path: string;
+  /** Our own repository: made when it is missing, collected now and then. */
+  own: boolean;
+  branch?: string;
+}
+
+/**
+ * A git repository on this machine as the origin, through the system's git. Objects are named by their id, so reading
+ * needs no lock; the branch moves by git's own compare-and-swap (`update-ref <ref> <new> <old>`).
+ */
+export async function openGitOrigin(options: GitOriginOptions): Promise<Origin> {
+  if (options.own) await ensureBareRepository(options.path);
+  const repository = await locateRepository(options.path);
+  const chosen = await chooseBranch(repository, options.branch);
+  const name = options.branch === undefined ? repository.path : `${repository.path}@${chosen.branch}`;
+  return createGitOrigin(name, repository, chosen, options.own);
+}
+
+function createGitOrigin(
+  name: string,
+  repository: Repository,
+  chosen: { branch: string; explicit: boolean },
+  own: boolean,
+): Origin {
+  const { gitDir, algorithm } = repository;
+  const objects = createObjectReader(gitDir, 'batch');
+  const checks = createObjectReader(gitDir, 'batch-check');
+  const trees = createTrees(objects, algorithm);
+  const writer = createBranchWriter({
+    repository,
+    ...chosen,
+    alwaysOverlay: !repository.bare && !chosen.explicit,
+    objects,
+    checks,
+    trees,
+  });
+  let saves = 0;
+  let collecting: Promise<void> | undefined;
+  const stopCollecting = new AbortController();
+
+  function reachable(): void {
+    if (!existsSync(gitDir)) {
+      throw new MemoryError(
+        'origin_unavailable',
+        `The memory's repository is gone from ${repository.path}.`,
+        'Put it back, or point MEMORY_REPO at where it is now, and restart.',
+      );
+    }
+  }
+
+  /** Now and then our own repository is packed: a save adds about eight small files. Never in the way of a save. */
+  function collectSometimes(): void {
+    saves++;
+    if (!own || collecting || saves % LIMITS.collectAfterSaves !== 0) return;
+    collecting = runCollect(gitDir, stopCollecting.signal).finally(() => {
+      collecting = undefined;
+    });
+  }
+
+  return {
+    name,
+    headFreshMs: 0,
+    branch: () => writer.describe(),
+
+    async head(): Promise<Head | null> {
+      reachable();
+      const resolved = await writer.resolve();
+      return resolved.commit === null ? null : { commit: resolved.commit, tree: resolved.tree as string };
+    },
+
+    async list(commit: string): Promise<TreeEntry[]> {
+      const result = await runGit(['ls-tree', '-r', '-z', '--full-tree', commit], { gitDir });
+      if (result.code !== 0) throw gitFailed('ls-tree', result);
+      return parseListing(result.stdout);
+    },
+
+    async find(commit, paths) {
+      const tree = await writer.treeOf(commit);
+      const found = new Map<string, string>();
+      for (const path of paths) {
+        const entry = await trees.find(tree, path);
+        if (entry && entry.mode !== '40000') found.set(path, entry.id);
+      }
+      return found;
+    },
+
+    async sizes(blobs) {
+      const found = await Promise.all(blobs.map((blob) => checks.get(blob)));
+      return new Map(found.filter((each) => each !== null).map((each) => [each.id, each.size]));
+    },
+
+    async read(blobs) {
+      const found = await Promise.all(blobs.map((blob) => objects.get(blob)));
+      return new Map(
+        found.filter((each) => each?.type === 'blob').map((each) => [each?.id as string, each?.bytes as Buffer]),
+      );
+    },
+
+    times: (commit, paths) => pathTimes(gitDir, commit, paths),
+
+    async commit(request: CommitRequest): Promise<CommitResult> {
+      reachable();
+      const result = await writer.commit(request);
+      if (result.outcome === 'committed') collectSometimes();
+      return result;
+    },
+
+    async close() {
+      stopCollecting.abort();
+      await collecting;
+      objects.close();
+      checks.close();
+    },
+  };
+}
+
+/** `<mode> <type> <id>\t<path>\0`, of which we want notes, submodules and our ignore file. */
+function parseListing(listing: Buffer): TreeEntry[] {
+  const entries: TreeEntry[] = [];
+  for (let at = 0; at < listing.length; ) {
+    const end = listing.indexOf(0, at);
+    const tab = listing.indexOf(0x09, at);
+    const [mode = '', , id = ''] = listing.toString('latin1', at, tab).split(' ');
+    const raw = listing.subarray(tab + 1, end);
+    at = end + 1;
+    const isNote = raw.length >= 3 && raw.toString('latin1', raw.length - 3) === '.md';
+    const type = mode === '160000' ? 'submodule' : mode === '120000' ? 'symlink' : 'file';
+    if (isNote || type === 'submodule' || raw.equals(IGNORE_FILE))
+      entries.push({ path: decodePath(raw), blob: id, type });
+  }
+  return entries;
+}
+
+const IGNORE_FILE = Buffer.from('.strataignore');

@@ -1,0 +1,100 @@
+/**
+ * The same tables and columns as `schema.sql` (Postgres), in SQLite's words; a test holds the two together.
+ * The mirror may be dropped at any time; the durable store never.
+ */
+export const MIRROR_VERSION = 1;
+export const DURABLE_VERSION = 1;
+
+/**
+ * A row holds its note's bytes, so that touching one costs a page: the indexes of what is served (`live = 1`) carry the
+ * columns that counting, visibility and comparing paths need, and are never left for the row.
+ */
+export const MIRROR_SCHEMA = `
+CREATE TABLE state (
+  origin TEXT PRIMARY KEY, commit_id TEXT, tree_id TEXT, generation INTEGER NOT NULL, confirmed_at_ms INTEGER,
+  index_version INTEGER NOT NULL
+);
+CREATE TABLE doubts (
+  origin TEXT NOT NULL, save_id TEXT NOT NULL, deadline_ms INTEGER NOT NULL, PRIMARY KEY (origin, save_id)
+);
+CREATE TABLE documents (
+  -- Never given twice: search rows that lost their document must not find another one.
+  doc INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, live INTEGER NOT NULL,
+  id TEXT NOT NULL, kind TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL, time_ms INTEGER NOT NULL,
+  tags TEXT NOT NULL, digest TEXT NOT NULL, author TEXT NOT NULL, client TEXT NOT NULL, privacy TEXT NOT NULL,
+  priority TEXT NOT NULL, status TEXT NOT NULL, bytes INTEGER NOT NULL, reason TEXT, save_key TEXT NOT NULL,
+  body_hash TEXT NOT NULL, indexed INTEGER NOT NULL, content BLOB,
+  UNIQUE (origin, path, blob)
+);
+CREATE UNIQUE INDEX documents_live ON documents (origin, path) WHERE live = 1;
+CREATE INDEX documents_id ON documents (origin, id, path) WHERE live = 1;
+CREATE INDEX documents_time ON documents (origin, time_ms DESC, path DESC, privacy, author) WHERE live = 1;
+CREATE INDEX documents_project ON documents (origin, project, time_ms DESC, path DESC, privacy, author) WHERE live = 1;
+CREATE INDEX documents_blob ON documents (origin, blob, path) WHERE live = 1;
+CREATE INDEX documents_same ON documents (origin, project, author, body_hash, time_ms) WHERE live = 1;
+CREATE INDEX documents_key ON documents (origin, save_key) WHERE live = 1 AND save_key <> '';
+CREATE INDEX documents_reason ON documents (origin, path) WHERE live = 1 AND reason IS NOT NULL;
+CREATE INDEX documents_staged ON documents (origin) WHERE live = 0;
+CREATE VIRTUAL TABLE documents_search USING fts5 (
+  title, body, content = '', contentless_delete = 1, tokenize = 'ascii'
+);
+CREATE TABLE versions (
+  origin TEXT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, until_commit TEXT NOT NULL, until_ms INTEGER NOT NULL,
+  title TEXT NOT NULL, project TEXT NOT NULL, time_ms INTEGER NOT NULL, content BLOB,
+  PRIMARY KEY (origin, path, blob, until_commit)
+);
+CREATE TABLE projects (
+  origin TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, priority TEXT NOT NULL,
+  target_revenue REAL, current_revenue REAL, parent TEXT, note TEXT NOT NULL, PRIMARY KEY (origin, project)
+);
+CREATE TABLE submodules (
+  origin TEXT NOT NULL, project TEXT NOT NULL, parent TEXT NOT NULL, path TEXT NOT NULL, status TEXT NOT NULL,
+  synced_at_ms INTEGER, PRIMARY KEY (origin, parent, path)
+);
+CREATE TABLE patterns (
+  origin TEXT NOT NULL, id TEXT NOT NULL, project TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL,
+  content TEXT NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY (origin, id)
+);
+CREATE TABLE checkpoints (
+  origin TEXT NOT NULL, id TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL, time_ms INTEGER NOT NULL,
+  commit_id TEXT NOT NULL, PRIMARY KEY (origin, id)
+);
+`;
+
+export const DURABLE_SCHEMA = `
+CREATE TABLE outbox (
+  entry INTEGER PRIMARY KEY, origin TEXT NOT NULL, save_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, content BLOB NOT NULL,
+  expect TEXT, subject TEXT NOT NULL, message TEXT NOT NULL, queued_at_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  last_error TEXT
+);
+CREATE TABLE conflicts (
+  conflict INTEGER PRIMARY KEY, origin TEXT NOT NULL, path TEXT NOT NULL, content BLOB NOT NULL, read_at_blob TEXT,
+  current_blob TEXT, subject TEXT NOT NULL, found_at_ms INTEGER NOT NULL, resolved_at_ms INTEGER
+);
+CREATE TABLE audit (
+  entry INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, origin TEXT NOT NULL, subject TEXT NOT NULL, client TEXT NOT NULL,
+  action TEXT NOT NULL, target TEXT NOT NULL, reason TEXT
+);
+CREATE INDEX audit_at ON audit (origin, at_ms);
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+-- \`INSERT OR REPLACE\` takes a row's place without a DELETE that a trigger would see.
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE entry = NEW.entry)
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TABLE sync_log (
+  run INTEGER PRIMARY KEY, origin TEXT NOT NULL, started_at_ms INTEGER NOT NULL, finished_at_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL, result TEXT NOT NULL, commit_id TEXT, details TEXT NOT NULL
+);
+CREATE INDEX sync_log_at ON sync_log (origin, finished_at_ms);
+CREATE TABLE use_counts (
+  origin TEXT NOT NULL, id TEXT NOT NULL, uses INTEGER NOT NULL, last_used_ms INTEGER NOT NULL, PRIMARY KEY (origin, id)
+);
+CREATE TABLE context_loads (
+  load INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, origin TEXT NOT NULL, subject TEXT NOT NULL, project TEXT NOT NULL,
+  commit_id TEXT, tokens INTEGER NOT NULL
+);
+CREATE TABLE metrics (
+  at_ms INTEGER NOT NULL, origin TEXT NOT NULL, name TEXT NOT NULL, labels TEXT NOT NULL, value REAL NOT NULL
+);
+CREATE INDEX metrics_at ON metrics (origin, name, at_ms);
+`;
