@@ -1,0 +1,274 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Config, readConfig, VARIABLES } from '../src/config.js';
+import { ERROR_TABLE, MemoryError } from '../src/core/errors.js';
+import { git, tempFolder } from './support/home.js';
+import { runProgram, startServer } from './support/server.js';
+
+const HOME = '/somewhere';
+
+function refusal(argv: string[], environment: Record<string, string> = {}): MemoryError {
+  try {
+    readConfig(argv, environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(MemoryError);
+    expect((error as MemoryError).code).toBe('config');
+    return error as MemoryError;
+  }
+  throw new Error(`${argv.join(' ')} ${JSON.stringify(environment)} was expected to be refused`);
+}
+
+/** Each variable: values that are taken and what they become, and values that are not. */
+const VALUES: Record<
+  (typeof VARIABLES)[number]['name'],
+  { field: keyof Config; initial: unknown; good: [string, unknown][]; bad: [string, RegExp][] }
+> = {
+  MEMORY_REPO: {
+    field: 'repo',
+    initial: null,
+    good: [
+      ['/srv/notes', '/srv/notes'],
+      ['./notes', resolve('notes')],
+      ['~/notes', join(homedir(), 'notes')],
+      ['~', homedir()],
+      ['a/b/c', resolve('a/b/c')],
+      ['  /srv/notes ', '/srv/notes'],
+    ],
+    bad: [
+      ['owner/name', /GitHub/],
+      ['https://github.com/owner/name.git', /is a URL/],
+      ['https://user:hunter2secret@github.com/owner/name.git', /is a URL/],
+      ['ssh://git@github.com/owner/name', /is a URL/],
+      ['git@github.com:owner/name.git', /is a URL/],
+    ],
+  },
+  MEMORY_BRANCH: { field: 'branch', initial: undefined, good: [['notes', 'notes']], bad: [] },
+  MEMORY_HOME: {
+    field: 'home',
+    initial: expect.stringMatching(/strata-memory$/),
+    good: [
+      [HOME, HOME],
+      ['~/memory', join(homedir(), 'memory')],
+    ],
+    bad: [],
+  },
+  MEMORY_PROJECT: {
+    field: 'project',
+    initial: undefined,
+    good: [
+      ['Owner/Repo', 'owner/repo'],
+      ['git@github.com:Owner/Repo.git', 'owner/repo'],
+    ],
+    bad: [
+      ['../x', /only dots/],
+      ['a:b', /letters, digits/],
+      ['p'.repeat(300), /300 characters/],
+    ],
+  },
+  MEMORY_STALE_AFTER: {
+    field: 'staleAfterMs',
+    initial: 3_600_000,
+    good: [
+      ['0s', 0],
+      ['250ms', 250],
+      ['90s', 90_000],
+      ['15m', 900_000],
+      ['2h', 7_200_000],
+      ['30d', 30 * 86_400_000],
+    ],
+    bad: ['31d', '1', '1 hour', '-1h', '1.5h', 'soon', '999999999d'].map((value) => [value, /between 0s and 30d/]),
+  },
+  MEMORY_TOOLS: {
+    field: 'tools',
+    initial: 'all',
+    good: [
+      ['all', 'all'],
+      ['core', 'core'],
+      ['CORE', 'core'],
+    ],
+    bad: [['some', /all, core/]],
+  },
+  MEMORY_LOG: {
+    field: 'log',
+    initial: 'info',
+    good: ['silent', 'error', 'warn', 'info', 'debug'].map((level) => [level, level]),
+    bad: [['verbose', /silent, error, warn, info, debug/]],
+  },
+};
+
+describe.each(VARIABLES)('$name', ({ name, flag }) => {
+  const { field, initial, good, bad } = VALUES[name];
+
+  test('has its default, and says so', () => {
+    const { config } = readConfig([], {});
+    expect(config[field]).toEqual(initial);
+    expect(config.sources[name]).toBe('default');
+    expect(config.warnings).toEqual([]);
+  });
+
+  test('is taken from the environment and from its flag, which wins', () => {
+    for (const [value, becomes] of good) {
+      const environment = readConfig([], { [name]: value }).config;
+      expect([environment[field], environment.sources[name]], value).toEqual([becomes, 'environment']);
+      for (const argv of [[`--${flag}`, value], [`--${flag}=${value}`]]) {
+        const flagged = readConfig(argv, { [name]: good[0]?.[0] }).config;
+        expect([flagged[field], flagged.sources[name]], value).toEqual([becomes, 'flag']);
+      }
+    }
+  });
+
+  test('refuses what it cannot mean, names itself and the fix, and does not repeat the value', () => {
+    for (const [value, said] of bad) {
+      const { message, hint } = refusal([], { [name]: value });
+      expect(message).toContain(name);
+      expect(`${message} ${hint}`).toMatch(said);
+      expect(hint).toMatch(/^[A-Z].*\.$/);
+      expect(`${message} ${hint}`).not.toContain('hunter2secret');
+    }
+  });
+
+  test('unset where it is empty; an empty flag is a mistake', () => {
+    for (const value of ['', '  ']) {
+      const { config } = readConfig([], { [name]: value });
+      expect([config[field], config.sources[name]]).toEqual([initial, 'default']);
+      expect(refusal([`--${flag}`, value]).message).toContain(`--${flag} has an empty value`);
+    }
+  });
+
+  test('a flag given twice is a mistake', () => {
+    const value = good[0]?.[0] as string;
+    expect(refusal([`--${flag}=${value}`, `--${flag}=${value}`]).message).toContain(
+      `--${flag} is given more than once`,
+    );
+  });
+
+  test('a flag without its value is a mistake', () => {
+    expect(refusal([`--${flag}`]).message).toContain(`--${flag}`);
+  });
+
+  test('one slip in its name is an error that names it', () => {
+    const slips = [`${name}S`, name.slice(0, -1), name.replace(/(.)(.)$/, '$2$1'), `${name.slice(0, -1)}0`];
+    for (const slip of slips) {
+      const { message, hint } = refusal([], { [slip]: 'x' });
+      expect(message).toContain(slip);
+      expect(hint).toBe(`Did you mean ${name}?`);
+    }
+  });
+});
+
+test('an unknown MEMORY_ name is a warning, without its value', () => {
+  const { warnings } = readConfig([], { MEMORY_OF_A_LIFETIME: 'hunter2secret', OTHER: 'x' }).config;
+  expect(warnings).toEqual([expect.stringMatching(/^MEMORY_OF_A_LIFETIME is not a variable.*ignored\.$/)]);
+});
+
+test('what a later version will know is said to have no effect; encryption is refused rather than left out', () => {
+  const later = {
+    MEMORY_SYNC_CRON: 'x',
+    DATABASE_URL: 'postgres://u:hunter2secret@h/d',
+    GITHUB_TOKEN: 'hunter2secret',
+  };
+  const { warnings } = readConfig([], later).config;
+  expect(warnings.map((each) => each.split(' ')[0]).sort()).toEqual(Object.keys(later).sort());
+  expect(warnings.join()).not.toContain('hunter2secret');
+  expect(refusal([], { MEMORY_ENCRYPTION_KEY: 'hunter2secret' }).message).not.toContain('hunter2secret');
+});
+
+test('where the client works is taken from CLAUDE_PROJECT_DIR', () => {
+  expect(readConfig([], { CLAUDE_PROJECT_DIR: '/work/x' }).config.clientFolder).toBe('/work/x');
+  expect(readConfig([], { CLAUDE_PROJECT_DIR: '' }).config.clientFolder).toBeUndefined();
+});
+
+test('the program: exit codes, and a sentence on stderr', async () => {
+  const home = { MEMORY_HOME: tempFolder() };
+  const exit = ERROR_TABLE.config.exit;
+  const cases: [string[], Record<string, string>, number, RegExp][] = [
+    [['--help'], {}, 0, /^$/],
+    [['--version'], {}, 0, /^$/],
+    [[], {}, 0, /^$/],
+    [['--colour', 'red'], {}, exit, /no flag --colour.*--repo/],
+    [['-x'], {}, exit, /no flag -x/],
+    [['--log'], {}, exit, /--log/],
+    [['--log', 'warn', '--log', 'error'], {}, exit, /--log is given more than once/],
+    [['serve-it'], {}, ERROR_TABLE.invalid_input.exit, /There is no such command/],
+    [['ghp_hunter2secret'], {}, ERROR_TABLE.invalid_input.exit, /There is no such command/],
+    [[], { MEMORY_LOG: 'loud' }, exit, /MEMORY_LOG/],
+    [[], { MEMORY_STALE_AFTR: '1h' }, exit, /Did you mean MEMORY_STALE_AFTER/],
+    [[], { MEMORY_REPO: 'https://user:hunter2secret@github.com/a/b' }, exit, /MEMORY_REPO is a URL/],
+    [[], { MEMORY_REPO: 'owner/name' }, exit, /MEMORY_REPO names a GitHub repository/],
+  ];
+  await Promise.all(
+    cases.map(async ([argv, environment, code, said]) => {
+      const result = await runProgram(argv, { ...home, ...environment });
+      expect([argv, result.code]).toEqual([argv, code]);
+      expect(result.stderr).toMatch(said);
+      expect(result.stdout + result.stderr).not.toMatch(/hunter2secret|\bat .*\.js:\d/);
+    }),
+  );
+  const { stdout } = await runProgram(['--help'], home);
+  for (const { name, flag } of VARIABLES) for (const word of [name, `--${flag} `]) expect(stdout).toContain(word);
+});
+
+describe('an origin that cannot be used does not stop the server', () => {
+  /** What stands at the path at first, and what the tools say. */
+  const cases: [string, (path: string) => void, RegExp][] = [
+    ['a path that is missing', () => {}, /does not exist.*git init --bare/],
+    ['a file', (path) => writeFileSync(path, 'x'), /is a file, not a git repository/],
+    ['a folder that is no repository', (path) => mkdirSync(path), /is no git repository/],
+    [
+      'a folder inside a repository',
+      (path) => {
+        git(join(path, '..'), 'init', '-q', '-b', 'main');
+        mkdirSync(path);
+      },
+      /is a folder inside a git repository.*the top of the repository/,
+    ],
+  ];
+
+  test.each(cases)('%s: the tools say so, and work once it is mended', async (_what, make, said) => {
+    const path = join(tempFolder(), 'notes');
+    make(path);
+    const server = await startServer({ MEMORY_HOME: tempFolder(), MEMORY_REPO: path });
+    try {
+      expect((await server.client.listTools()).tools.length).toBeGreaterThan(5);
+      for (const [name, args] of [
+        ['load_context', {}],
+        ['save_session', { title: 'A', content: 'b' }],
+        ['memory_status', {}],
+      ] as const) {
+        const text = await server.fail(name, args);
+        expect(text, name).toMatch(/^MEMORY_REPO cannot be used: /);
+        expect(text, name).toMatch(said);
+      }
+      rmSync(path, { recursive: true, force: true });
+      rmSync(join(path, '../.git'), { recursive: true, force: true });
+      mkdirSync(path);
+      git(path, 'init', '-q', '--bare', '-b', 'main');
+      expect(await server.call('save_session', { title: 'A', content: 'b' })).toMatch(/^Saved/);
+      expect(await server.call('load_context')).toContain('**A**');
+      expect(git(path, 'log', '--format=%s', 'main')).toBe('Save: A');
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('a branch that is missing is told apart from one that cannot be', async () => {
+    const path = tempFolder();
+    git(path, 'init', '-q', '--bare', '-b', 'main');
+    const wrong = await startServer({ MEMORY_HOME: tempFolder(), MEMORY_REPO: path, MEMORY_BRANCH: 'no..good' });
+    try {
+      expect(await wrong.fail('load_context')).toMatch(/MEMORY_BRANCH is not a valid branch name\. Use the name/);
+    } finally {
+      await wrong.close();
+    }
+    const fresh = await startServer({ MEMORY_HOME: tempFolder(), MEMORY_REPO: path, MEMORY_BRANCH: 'notes' });
+    try {
+      expect(await fresh.call('load_context')).toMatch(/no commits yet/);
+      expect(await fresh.call('save_session', { title: 'A', content: 'b' })).toMatch(/^Saved/);
+      expect(git(path, 'log', '--format=%s', 'notes')).toBe('Save: A');
+    } finally {
+      await fresh.close();
+    }
+  });
+});

@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import Database from 'libsql';
+import { onTestFinished } from 'vitest';
+import { type Caller, localCaller } from '../../src/core/caller.js';
+import type { Document } from '../../src/core/documents.js';
+import type { Draft } from '../../src/core/draft.js';
+import { createLog } from '../../src/core/log.js';
+import type { Mutex, Origin } from '../../src/core/ports.js';
+import { type Consistency, createReader, originTier, type Provenance } from '../../src/core/reader.js';
+import { createSync } from '../../src/core/sync.js';
+import { createWriter } from '../../src/core/writer.js';
+import { createSqliteDurable } from '../../src/tiers/durable-sqlite.js';
+import { createSqliteMirror } from '../../src/tiers/mirror-sqlite.js';
+import { createSqliteMutex } from '../../src/tiers/mutex-sqlite.js';
+import { openGitOrigin } from '../../src/tiers/origin-git/index.js';
+import { tempFolder } from './home.js';
+
+/** A promise that a test opens by hand. */
+export function gate(): { opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+export interface StandOptions {
+  home?: string;
+  subject?: string;
+  staleAfterMs?: number;
+  /** Puts something between the core and the real origin: a stop, or an end. */
+  between?: (origin: Origin) => Partial<Origin>;
+  /** A process that could not have the mutex goes on without. */
+  withoutMutex?: boolean;
+}
+
+/** What one process has: the real tiers on `repository` and `home`, wired as the app does. Closed when the test ends. */
+export async function openStand(repository: string, options: StandOptions = {}) {
+  const home = options.home ?? tempFolder();
+  const real = await openGitOrigin({ path: repository, own: false });
+  const origin: Origin = { ...real, ...options.between?.(real) };
+  const log = createLog('debug', () => {});
+  const mirrorPath = join(home, 'mirror', 'mirror.db');
+  const mirror = createSqliteMirror({ origin: origin.name, path: mirrorPath });
+  const durable = createSqliteDurable(join(home, 'durable.db'));
+  const files = createSqliteMutex(join(home, 'locks'));
+  const mutex: Mutex = options.withoutMutex ? { acquire: async () => null, close: async () => {} } : files;
+  const sync = createSync({ origin, mirror, durable, mutex, log });
+  const writer = createWriter({ origin, mirror, durable, mutex, sync, log });
+  const memory = createSqliteMirror({ origin: origin.name, path: ':memory:' });
+  const fallback = async () => originTier(real, memory, createSync({ origin: real, mirror: memory, log }));
+  const reader = createReader({
+    origin,
+    mirror,
+    sync,
+    fallback,
+    staleAfterMs: options.staleAfterMs ?? 3_600_000,
+    behind: writer.behind,
+    log,
+  });
+  const caller: Caller = localCaller(options.subject ?? 'tester', 'test');
+  let dead = false;
+  onTestFinished(async () => {
+    if (!dead) await writer.close();
+    for (const each of [memory, files, durable, mirror, real]) await each.close();
+  });
+
+  return {
+    home,
+    mirrorPath,
+    origin,
+    mirror,
+    sync,
+    reader,
+    writer,
+    caller,
+    save(body: string, more: Partial<Draft['fields']> & { edit?: Draft['edit']; signal?: AbortSignal } = {}) {
+      const { edit, signal, ...fields } = more;
+      return writer.save(
+        caller,
+        { fields: { title: body.slice(0, 40), project: 'p/q', ...fields }, body, edit },
+        signal,
+      );
+    },
+    /** What a reading tool would see: titles, and where from. */
+    async see(wanted?: Consistency, usual: Consistency = 'fast'): Promise<{ titles: string[]; from: Provenance }> {
+      const { value, provenance } = await reader.read(caller, wanted, usual, (reading) =>
+        reading.list(caller, {}, { limit: 1_000 }),
+      );
+      return { titles: value.map(({ title }: Document) => title).sort(), from: provenance };
+    },
+    state: () => mirror.snapshot((view) => view.state()),
+    paths: () => mirror.snapshot((view) => view.paths()),
+    /** This process is dead: nobody waits for what it had begun. */
+    die() {
+      dead = true;
+    },
+    /** Writes into the mirror's file as no program of ours would. */
+    sql(text: string, ...values: (string | number)[]): void {
+      const file = new Database(mirrorPath, { timeout: 2_000 });
+      try {
+        file.prepare(text).run(values);
+      } finally {
+        file.close();
+      }
+    },
+  };
+}
+
+export type Stand = Awaited<ReturnType<typeof openStand>>;

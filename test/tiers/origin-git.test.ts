@@ -1,0 +1,322 @@
+import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { expect, onTestFinished, test } from 'vitest';
+import { LIMITS } from '../../src/core/limits.js';
+import { decodePath, encodePath, idOfPath, pathOfId } from '../../src/core/paths.js';
+import type { Change, CommitResult, Head, Origin } from '../../src/core/ports.js';
+import { openGitOrigin } from '../../src/tiers/origin-git/index.js';
+import { importFiles } from '../support/foreign.js';
+import { git, tempFolder } from '../support/home.js';
+import { startServer } from '../support/server.js';
+
+const text = (content: string) => new TextEncoder().encode(content);
+
+async function open(path: string, branch?: string): Promise<Origin> {
+  const origin = await openGitOrigin({ path, own: false, branch });
+  onTestFinished(() => origin.close());
+  return origin;
+}
+
+function bare(...options: string[]): string {
+  const folder = join(tempFolder(), 'notes.git');
+  git('/', 'init', '--quiet', '--bare', ...options, folder);
+  return folder;
+}
+
+/** One commit on the head as it is, or on `expected`. */
+async function commit(
+  origin: Origin,
+  changes: Change[],
+  expected?: Head | null,
+  waitMs: number = LIMITS.saveDeadlineMs,
+): Promise<CommitResult> {
+  const head = expected === undefined ? await origin.head() : expected;
+  return origin.commit({
+    changes,
+    expected: head?.commit ?? null,
+    message: 'Save: test\n',
+    authorName: 'tester',
+    deadlineAt: performance.now() + waitMs,
+  });
+}
+
+async function committed(origin: Origin, changes: Change[]): Promise<Extract<CommitResult, { outcome: 'committed' }>> {
+  const result = await commit(origin, changes);
+  if (result.outcome !== 'committed') throw new Error(`was ${result.outcome}`);
+  return result;
+}
+
+for (const format of ['sha1', 'sha256'] as const) {
+  test(`the contract of an origin, ${format}`, async () => {
+    const folder = bare(`--object-format=${format}`);
+    const origin = await open(folder);
+    expect(await origin.head()).toBeNull();
+    expect(
+      (await commit(origin, [{ path: 'a.md', content: text('x') }], { commit: 'f'.repeat(40), tree: '' })).outcome,
+    ).toBe('stale');
+
+    const first = await committed(origin, [
+      { path: 'notes/one.md', content: text('one'), expect: null },
+      { path: 'notes/two.md', content: text('two'), expect: null },
+      { path: 'LATEST.json', content: text('{}') },
+    ]);
+    const one = git(folder, 'rev-parse', 'main:notes/one.md');
+    expect(first.blobs.get('notes/one.md')).toBe(one);
+    expect(first.head).toEqual({
+      commit: git(folder, 'rev-parse', 'main'),
+      tree: git(folder, 'rev-parse', 'main^{tree}'),
+    });
+    expect(await origin.head()).toEqual(first.head);
+    expect(git(folder, 'log', '--format=%an %s', 'main')).toBe('tester Save: test');
+
+    expect(await commit(origin, [{ path: 'b.md', content: text('b') }], null)).toEqual({ outcome: 'stale' });
+    expect(await commit(origin, [{ path: 'notes/one.md', content: text('y'), expect: null }])).toEqual({
+      outcome: 'conflict',
+      path: 'notes/one.md',
+      current: one,
+    });
+    expect(await commit(origin, [{ path: 'gone.md', content: text('y'), expect: one }])).toEqual({
+      outcome: 'conflict',
+      path: 'gone.md',
+      current: null,
+    });
+    expect(await commit(origin, [{ path: 'notes', content: text('y'), expect: null }])).toMatchObject({
+      outcome: 'conflict',
+    });
+    // All or nothing: the change that could be made was not.
+    const both = await commit(origin, [
+      { path: 'notes/three.md', content: text('3'), expect: null },
+      { path: 'notes/one.md', content: text('1'), expect: '0'.repeat(one.length) },
+    ]);
+    expect(both.outcome).toBe('conflict');
+    expect(await origin.head()).toEqual(first.head);
+
+    const second = await committed(origin, [
+      { path: 'notes/one.md', content: text('one, edited'), expect: one },
+      { path: 'notes/two.md', content: null },
+    ]);
+    const edited = second.blobs.get('notes/one.md') as string;
+    expect(git(folder, 'rev-list', '--count', 'main')).toBe('2');
+    expect(await origin.list(second.head.commit)).toEqual([{ path: 'notes/one.md', blob: edited, type: 'file' }]);
+    expect((await origin.list(first.head.commit)).map(({ path }) => path)).toEqual(['notes/one.md', 'notes/two.md']);
+    const found = await origin.find(second.head.commit, [
+      'notes/one.md',
+      'notes/two.md',
+      'notes',
+      'no/where.md',
+      'LATEST.json',
+    ]);
+    expect([...found.keys()].sort()).toEqual(['LATEST.json', 'notes/one.md']);
+    const nowhere = '1'.repeat(one.length);
+    expect(await origin.sizes([one, edited, nowhere])).toEqual(
+      new Map([
+        [one, 3],
+        [edited, 11],
+      ]),
+    );
+    const read = await origin.read([one, edited, nowhere]);
+    expect([...read].map(([blob, bytes]) => [blob, Buffer.from(bytes).toString()])).toEqual([
+      [one, 'one'],
+      [edited, 'one, edited'],
+    ]);
+    expect(git(folder, 'fsck', '--strict', '--no-dangling')).toBe('');
+
+    await origin.close();
+    rmSync(folder, { recursive: true });
+    await expect(origin.head()).rejects.toMatchObject({ code: 'origin_unavailable' });
+  });
+}
+
+test('times are when each path was last changed, through merges too', async () => {
+  const folder = bare();
+  importFiles(
+    folder,
+    [
+      { path: 'old.md', bytes: Buffer.from('1') },
+      { path: 'new.md', bytes: Buffer.from('1') },
+    ],
+    'main',
+    '2020-01-01T00:00:00Z',
+  );
+  git(folder, 'branch', 'side');
+  importFiles(folder, [{ path: 'side "q".md', bytes: Buffer.from('s') }], 'side', '2021-01-01T00:00:00Z');
+  importFiles(folder, [{ path: 'new.md', bytes: Buffer.from('2') }], 'main', '2022-01-01T00:00:00Z');
+  const tree = git(folder, 'merge-tree', '--write-tree', 'main', 'side');
+  const merge = git(folder, 'commit-tree', tree, '-p', 'main', '-p', 'side', '-m', 'merge');
+  git(folder, 'update-ref', 'refs/heads/main', merge);
+  // Settings of the user's own that change what `git log` prints.
+  git(folder, 'config', 'log.showSignature', 'true');
+  git(folder, 'config', 'color.ui', 'always');
+  const origin = await open(folder);
+  const side = decodePath(Buffer.from('side "q".md'));
+  const times = await origin.times(merge, new Set(['old.md', 'new.md', side]));
+  const merged = Number(git(folder, 'log', '-1', '--no-show-signature', '--format=%ct', merge)) * 1000;
+  expect(Object.fromEntries(times)).toEqual({
+    'old.md': Date.UTC(2020, 0),
+    'new.md': Date.UTC(2022, 0),
+    [side]: merged,
+  });
+});
+
+const part = fc
+  .uint8Array({ minLength: 1, maxLength: 12 })
+  .map((bytes) => Buffer.from(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x61 : byte))))
+  .filter(
+    (bytes) =>
+      !/^(\.{1,2}|\.git.*|git~\d+)$/i.test(bytes.toString('latin1').replace(/[ .]+$/, '')) &&
+      !/\\|:/.test(bytes.toString('latin1')),
+  );
+
+test('any path and any bytes come back as they went in, and git finds nothing wrong', async () => {
+  const folder = bare();
+  const origin = await open(folder);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(part, { maxLength: 3 }),
+      part,
+      fc.uint8Array({ maxLength: 300 }),
+      async (folders, name, content) => {
+        // A folder of its own, so that no file of an earlier run is in the way.
+        const bytes = Buffer.concat(
+          [...folders, name]
+            .flatMap((each) => [each, Buffer.from('/')])
+            .slice(0, -1)
+            .concat([Buffer.from('.md')]),
+        );
+        const path = decodePath(Buffer.concat([Buffer.from(`run-${runs++}/`), bytes]));
+        expect(decodePath(encodePath(path))).toBe(path);
+        expect(pathOfId(idOfPath(path))).toBe(path);
+        const { head, blobs } = await committed(origin, [{ path, content, expect: null }]);
+        const blob = blobs.get(path) as string;
+        expect((await origin.list(head.commit)).filter((entry) => entry.path === path)).toEqual([
+          { path, blob, type: 'file' },
+        ]);
+        expect((await origin.find(head.commit, [path])).get(path)).toBe(blob);
+        expect(Buffer.from((await origin.read([blob])).get(blob) as Uint8Array).equals(Buffer.from(content))).toBe(
+          true,
+        );
+      },
+    ),
+    { numRuns: 40 },
+  );
+  expect(git(folder, 'fsck', '--strict', '--no-dangling')).toBe('');
+  expect(git(folder, 'rev-list', '--count', 'main')).toBe(String(runs));
+}, 60_000);
+let runs = 0;
+
+test.each(['a//b.md', '/a.md', 'a/../b.md', './a.md', '.git/a.md', 'a/.GIT/b.md', 'a/', ''])(
+  'a path that git does not take is refused: %j',
+  async (path) => {
+    const folder = bare();
+    const origin = await open(folder);
+    await expect(commit(origin, [{ path, content: text('x') }])).rejects.toMatchObject({ code: 'refused' });
+    expect(await origin.head()).toBeNull();
+  },
+);
+
+test('a file in the way of a folder is named, and nothing is written', async () => {
+  const folder = bare();
+  const origin = await open(folder);
+  const { head } = await committed(origin, [{ path: 'sessions', content: text('a file') }]);
+  await expect(commit(origin, [{ path: 'sessions/a.md', content: text('x'), expect: null }])).rejects.toThrow(
+    /sessions/,
+  );
+  expect(await origin.head()).toEqual(head);
+});
+
+test('what is written where a symbolic link stood is a file; an executable stays one', async () => {
+  const folder = bare();
+  importFiles(folder, [
+    { path: 'link.md', mode: '120000', bytes: Buffer.from('target') },
+    { path: 'run.md', mode: '100755', bytes: Buffer.from('#!') },
+  ]);
+  const origin = await open(folder);
+  await committed(origin, [
+    { path: 'link.md', content: text('text') },
+    { path: 'run.md', content: text('text') },
+  ]);
+  expect(
+    git(folder, 'ls-tree', 'main')
+      .split('\n')
+      .map((line) => line.slice(0, 6)),
+  ).toEqual(['100644', '100755']);
+});
+
+test('a lock that outlived its holder is cleared, a young one is waited for and left', async () => {
+  const folder = bare();
+  const origin = await open(folder);
+  await committed(origin, [{ path: 'a.md', content: text('a') }]);
+  const lock = join(folder, 'refs', 'heads', 'main.lock');
+  writeFileSync(lock, '');
+  expect((await commit(origin, [{ path: 'b.md', content: text('b') }])).outcome).toBe('stale');
+  expect(existsSync(lock)).toBe(true);
+  const past = new Date(Date.now() - LIMITS.staleLockMs - 1_000);
+  utimesSync(lock, past, past);
+  await committed(origin, [{ path: 'b.md', content: text('b') }]);
+  expect(existsSync(lock)).toBe(false);
+  const headLock = join(folder, 'HEAD.lock');
+  writeFileSync(headLock, '');
+  utimesSync(headLock, past, past);
+  await committed(origin, [{ path: 'c.md', content: text('c') }]);
+  expect(git(folder, 'fsck', '--strict', '--no-dangling')).toBe('');
+});
+
+test('nothing is sent after the deadline', async () => {
+  const folder = bare();
+  const origin = await open(folder);
+  await expect(commit(origin, [{ path: 'a.md', content: text('a') }], null, -1)).rejects.toMatchObject({
+    code: 'deadline',
+  });
+  expect(await origin.head()).toBeNull();
+});
+
+test('GIT_* variables of whoever started us do not redirect git, and hooks of the repository are not run', async () => {
+  const folder = bare();
+  const decoy = bare();
+  const traces = join(tempFolder(), 'ran');
+  for (const hook of ['reference-transaction', 'post-update', 'pre-auto-gc', 'post-commit', 'pre-commit'])
+    writeFileSync(join(folder, 'hooks', hook), `#!/bin/sh\ntouch ${traces}\nexit 1\n`, { mode: 0o755 });
+  const index = join(tempFolder(), 'index');
+  const server = await startServer({
+    MEMORY_HOME: tempFolder(),
+    MEMORY_REPO: folder,
+    GIT_DIR: decoy,
+    GIT_WORK_TREE: tempFolder(),
+    GIT_INDEX_FILE: index,
+    GIT_OBJECT_DIRECTORY: join(decoy, 'objects'),
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: 'core.hooksPath',
+    GIT_CONFIG_VALUE_0: join(folder, 'hooks'),
+  });
+  onTestFinished(() => server.close());
+  expect(await server.call('save_session', { title: 'Where', content: 'Here.' })).toContain('Saved');
+  expect(git(folder, 'rev-list', '--count', 'main')).toBe('1');
+  expect(git(decoy, 'for-each-ref')).toBe('');
+  expect(existsSync(traces)).toBe(false);
+  expect(existsSync(index)).toBe(false);
+  expect(readFileSync(join(folder, 'HEAD'), 'utf8')).toContain('refs/heads/main');
+});
+
+test('the branch: the configured one, the default of a bare repository, and a clear word where neither is', async () => {
+  const folder = bare();
+  importFiles(folder, [{ path: 'a.md', bytes: Buffer.from('a') }], 'trunk');
+  expect((await (await open(folder)).head())?.commit).toBe(git(folder, 'rev-parse', 'trunk'));
+  await expect((await open(folder, 'nowhere')).head()).rejects.toMatchObject({ code: 'origin_unavailable' });
+  await expect(open(folder, 'bad..name')).rejects.toMatchObject({ code: 'config' });
+  importFiles(folder, [{ path: 'b.md', bytes: Buffer.from('b') }], 'other');
+  await expect(open(folder)).rejects.toThrow(/several branches/);
+  expect((await (await open(folder, 'other')).head())?.commit).toBe(git(folder, 'rev-parse', 'other'));
+  await expect(open(join(folder, 'missing'))).rejects.toMatchObject({ code: 'config' });
+  await expect(open(join(folder, 'HEAD'))).rejects.toMatchObject({ code: 'config' });
+});
+
+test('the branch of a bare repository is renamed under us', async () => {
+  const folder = bare();
+  const origin = await open(folder);
+  await committed(origin, [{ path: 'a.md', content: text('a') }]);
+  git(folder, 'branch', '-m', 'main', 'trunk');
+  const { head } = await committed(origin, [{ path: 'b.md', content: text('b') }]);
+  expect(git(folder, 'rev-parse', 'trunk')).toBe(head.commit);
+  expect(git(folder, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/trunk');
+});
