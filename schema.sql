@@ -175,11 +175,13 @@ CREATE TABLE IF NOT EXISTS strata_durable.outbox (
   content bytea NOT NULL,
   expect text COLLATE "C",
   subject text COLLATE "C" NOT NULL,
-  message text NOT NULL,
+  client text NOT NULL,
   queued_at_ms bigint NOT NULL,
+  sent integer NOT NULL,
   attempts integer NOT NULL,
   last_error text
 );
+CREATE INDEX IF NOT EXISTS outbox_origin ON strata_durable.outbox (origin, entry);
 
 -- Queued edits that met a newer origin and lost; kept until a person has resolved them.
 CREATE TABLE IF NOT EXISTS strata_durable.conflicts (

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import type { Config } from './config.js';
 import { createEphemeral } from './core/ephemeral.js';
 import { shortHash } from './core/hash.js';
+import { createHeld } from './core/held.js';
 import type { Log } from './core/log.js';
-import type { Mirror, ReadTier } from './core/ports.js';
+import { createOutbox } from './core/outbox.js';
+import type { Mirror, Origin, ReadTier } from './core/ports.js';
 import { createReader, originTier } from './core/reader.js';
 import type { Services } from './core/services.js';
 import { createSync } from './core/sync.js';
@@ -23,12 +25,16 @@ export interface App {
 
 /** The only wiring: configuration to tiers to services. Throws `config` or `origin_unavailable` with the remedy. */
 export async function createApp(config: Config, log: Log): Promise<App> {
-  const own = config.repo === null;
-  const origin = await openGitOrigin({
-    path: config.repo ?? join(config.home, 'origin.git'),
-    own,
-    branch: config.branch,
-  });
+  const real = await openOrigin(config);
+  const origin: Origin = {
+    ...real,
+    async head() {
+      const tip = await real.head();
+      // It answers: what waits for it can be sent.
+      outbox.nudge();
+      return tip;
+    },
+  };
   const key = shortHash(origin.name);
   const onNotice = (text: string) => log.warn('mirror', { notice: text });
   const mirror = createSqliteMirror({ origin: origin.name, path: join(config.home, 'mirror', `${key}.db`), onNotice });
@@ -36,7 +42,20 @@ export async function createApp(config: Config, log: Log): Promise<App> {
   const mutex = createSqliteMutex(join(config.home, 'locks'));
   const sync = createSync({ origin, mirror, durable, mutex, log });
   const verify = createVerify({ mirror, sync });
-  const writer = createWriter({ origin, mirror, durable, mutex, sync, log });
+  const outbox = createOutbox({
+    origin,
+    mirror,
+    durable,
+    mutex,
+    sync,
+    log,
+    // A repository on this machine that fails is a broken disk: a queue on it would help nobody.
+    enabled: config.outbox && origin.remote,
+  });
+  const { saveDeadlineMs } = config;
+  const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, log });
+
+  const ephemeral = createEphemeral();
 
   let memory: Mirror | undefined;
   let standIn: ReadTier | undefined;
@@ -66,12 +85,23 @@ export async function createApp(config: Config, log: Log): Promise<App> {
       writer,
       sync,
       verify,
-      ephemeral: createEphemeral(),
+      ephemeral,
+      outbox,
+      held: createHeld({ ephemeral, outbox }),
       workplace: createWorkplace(),
     },
     async close() {
+      await outbox.close();
       await writer.close();
       for (const each of [memory, mutex, durable, mirror, origin]) await each?.close();
     },
   };
+}
+
+async function openOrigin({ github, repo, home, branch, readDeadlineMs }: Config): Promise<Origin> {
+  if (github) {
+    const { createGitHubOrigin } = await import('./tiers/origin-github/index.js');
+    return createGitHubOrigin({ ...github, branch, readDeadlineMs });
+  }
+  return openGitOrigin({ path: repo ?? join(home, 'origin.git'), own: repo === null, branch });
 }

@@ -1,17 +1,24 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import envPaths from 'env-paths';
 import { MemoryError } from './core/errors.js';
+import { LIMITS } from './core/limits.js';
 import { LOG_LEVELS, type LogLevel } from './core/log.js';
 import { editDistance, nearest } from './core/nearest.js';
 import { projectName } from './core/project.js';
 
 export interface Config {
   home: string;
-  /** Null: a repository of our own under `home`. */
+  /** A path on this machine; null: a repository of our own under `home`, or GitHub. */
   repo: string | null;
+  github: GitHubConfig | null;
+  /** Saves that GitHub cannot take for now are kept and sent later. */
+  outbox: boolean;
+  /** One question to GitHub with its retries, and a save as a whole. */
+  readDeadlineMs: number;
+  saveDeadlineMs: number;
   branch: string | undefined;
   project: string | undefined;
   /** What Claude Code says of where it works. */
@@ -24,19 +31,75 @@ export interface Config {
   warnings: string[];
 }
 
+/** A repository on GitHub. The token is secret. */
+export interface GitHubConfig {
+  owner: string;
+  name: string;
+  token: string;
+  /** Without the slash at its end. */
+  apiUrl: string;
+  allowPublic: boolean;
+}
+
+interface Variable {
+  name: string;
+  flag: string;
+  value: string;
+  about: string;
+  /** Never shown. */
+  secret?: boolean;
+}
+
 /** Each variable, its flag and its default, in words. */
 export const VARIABLES = [
   {
     name: 'MEMORY_REPO',
     flag: 'repo',
-    value: 'path',
-    about: 'a git repository on this machine; default: one of our own under MEMORY_HOME',
+    value: 'owner/name|path',
+    about: 'a repository on GitHub, or a path to one on this machine; default: one of our own under MEMORY_HOME',
   },
   {
     name: 'MEMORY_BRANCH',
     flag: 'branch',
     value: 'name',
     about: "the branch with the notes; default: the repository's own",
+  },
+  {
+    name: 'GITHUB_TOKEN',
+    flag: 'github-token',
+    value: 'token',
+    about: 'for MEMORY_REPO=owner/name: a fine-grained token with Contents: read and write',
+    secret: true,
+  },
+  {
+    name: 'GITHUB_API_URL',
+    flag: 'github-api-url',
+    value: 'url',
+    about: "of GitHub Enterprise, e.g. https://github.example.com/api/v3; default: GitHub's own",
+  },
+  {
+    name: 'MEMORY_ALLOW_PUBLIC',
+    flag: 'allow-public',
+    value: 'on|off',
+    about: 'whether a public repository on GitHub may be used; default off',
+  },
+  {
+    name: 'MEMORY_OUTBOX',
+    flag: 'outbox',
+    value: 'on|off',
+    about: 'whether saves are kept and sent later while GitHub cannot be reached; default on',
+  },
+  {
+    name: 'MEMORY_READ_DEADLINE',
+    flag: 'read-deadline',
+    value: 'time',
+    about: 'how long one question to GitHub may take, with its retries; default 8s',
+  },
+  {
+    name: 'MEMORY_SAVE_DEADLINE',
+    flag: 'save-deadline',
+    value: 'time',
+    about: 'how long a save may take before it is queued or fails; default 30s',
   },
   {
     name: 'MEMORY_HOME',
@@ -58,12 +121,11 @@ export const VARIABLES = [
   },
   { name: 'MEMORY_TOOLS', flag: 'tools', value: 'all|core', about: 'which tools are offered; default all' },
   { name: 'MEMORY_LOG', flag: 'log', value: 'level', about: `${LOG_LEVELS.join(', ')}; default info` },
-] as const;
+] as const satisfies readonly Variable[];
 
 /** Known to the product but not to this version: named so that nobody waits for what they do. */
 const LATER = [
   'MEMORY_SYNC_CRON',
-  'MEMORY_OUTBOX',
   'MEMORY_EMBEDDINGS',
   'MEMORY_JWT_SECRET',
   'MEMORY_JWKS_URL',
@@ -94,10 +156,16 @@ export function readConfig(
   return { config, rest, values };
 }
 
-/** The configuration as rows to show; it holds no secret. */
+/** The configuration as rows to show; secrets are hidden. */
 export function settingsOf(config: Config): { name: string; value: string; source: string }[] {
   const values: Record<(typeof VARIABLES)[number]['name'], string> = {
-    MEMORY_REPO: config.repo ?? '',
+    MEMORY_REPO: config.github ? `${config.github.owner}/${config.github.name}` : (config.repo ?? ''),
+    GITHUB_TOKEN: config.github ? '(hidden)' : '',
+    GITHUB_API_URL: config.github?.apiUrl ?? '',
+    MEMORY_ALLOW_PUBLIC: config.github?.allowPublic ? 'on' : 'off',
+    MEMORY_OUTBOX: config.outbox ? 'on' : 'off',
+    MEMORY_READ_DEADLINE: `${config.readDeadlineMs}ms`,
+    MEMORY_SAVE_DEADLINE: `${config.saveDeadlineMs}ms`,
     MEMORY_BRANCH: config.branch ?? '',
     MEMORY_HOME: config.home,
     MEMORY_PROJECT: config.project ?? '',
@@ -124,8 +192,8 @@ function fromEnvironment(environment: NodeJS.ProcessEnv, warnings: string[]): Va
   const values: Values = {};
   const names: string[] = VARIABLES.map(({ name }) => name);
   for (const [name, value] of Object.entries(environment)) {
-    if (!name.startsWith('MEMORY_') || value === undefined) continue;
     const known = VARIABLES.find((variable) => variable.name === name);
+    if ((!name.startsWith('MEMORY_') && !known) || value === undefined) continue;
     // An empty variable is the usual way to unset one.
     if (known) {
       if (value.trim() !== '') values[known.name] = { value: value.trim(), source: 'environment' };
@@ -138,7 +206,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv, warnings: string[]): Va
       warnings.push(`${name} is not a variable of strata-memory: ignored.`);
     }
   }
-  for (const name of ['DATABASE_URL', 'REDIS_URL', 'GITHUB_TOKEN']) {
+  for (const name of ['DATABASE_URL', 'REDIS_URL']) {
     if (environment[name]) warnings.push(`${name} has no effect in this version.`);
   }
   return values;
@@ -196,7 +264,10 @@ function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'>
   const text = (name: keyof Values) => values[name]?.value;
   return {
     home: pathOf(text('MEMORY_HOME')) ?? envPaths('strata-memory', { suffix: '' }).data,
-    repo: repoOf(text('MEMORY_REPO')),
+    ...repoOf(text),
+    outbox: oneOf('MEMORY_OUTBOX', text('MEMORY_OUTBOX') ?? 'on', ['on', 'off'] as const) === 'on',
+    readDeadlineMs: waitOf('MEMORY_READ_DEADLINE', text('MEMORY_READ_DEADLINE'), LIMITS.githubReadMs),
+    saveDeadlineMs: waitOf('MEMORY_SAVE_DEADLINE', text('MEMORY_SAVE_DEADLINE'), LIMITS.saveDeadlineMs),
     branch: text('MEMORY_BRANCH'),
     project: projectOf(text('MEMORY_PROJECT')),
     staleAfterMs: durationOf('MEMORY_STALE_AFTER', text('MEMORY_STALE_AFTER') ?? '1h'),
@@ -212,21 +283,54 @@ function pathOf(text: string | undefined): string | null {
   return resolve(text === '~' || text.startsWith('~/') ? homedir() + text.slice(1) : text);
 }
 
-/** `owner/name` means GitHub unless a folder of that name is here; anything else is a path. */
-function repoOf(text: string | undefined): string | null {
-  const path = pathOf(text);
-  if (text === undefined || path === null) return null;
-  if (/^[\w.-]+\/[\w.-]+$/.test(text) && !text.startsWith('.') && !isAbsolute(text) && !existsSync(path)) {
+type Text = (name: keyof Values) => string | undefined;
+
+/** `owner/name`, or a github.com URL, means GitHub unless a folder of that name is here; anything else is a path. */
+function repoOf(text: Text): Pick<Config, 'repo' | 'github'> {
+  const given = text('MEMORY_REPO');
+  const path = pathOf(given);
+  if (given === undefined || path === null) return { repo: null, github: null };
+  const named =
+    /^(?:https:\/\/github\.com\/|git@github\.com:|ssh:\/\/git@github\.com\/)([\w.-]+)\/([\w.-]+?)(?:\.git)?\/?$/i.exec(
+      given,
+    ) ?? (given.startsWith('.') || existsSync(path) ? null : /^([\w-][\w.-]*)\/([\w.-]+)$/.exec(given));
+  if (named) return { repo: null, github: githubOf(named[1] as string, named[2] as string, text) };
+  if (/^[a-z+]+:\/\/|^[\w.-]+@[\w.-]+:/i.test(given)) {
     throw bad(
       'MEMORY_REPO',
-      'names a GitHub repository, which this version cannot use yet',
-      'Give the path of a git repository on this machine, or leave it unset.',
+      'is a URL',
+      'Give owner/name for GitHub (with GITHUB_API_URL for an Enterprise server), or clone it and give the path.',
     );
   }
-  if (/^[a-z+]+:\/\/|^[\w.-]+@[\w.-]+:/i.test(text)) {
-    throw bad('MEMORY_REPO', 'is a URL', 'Clone the repository and give the path of the clone.');
-  }
-  return path;
+  return { repo: path, github: null };
+}
+
+function githubOf(owner: string, name: string, text: Text): GitHubConfig {
+  const token = text('GITHUB_TOKEN');
+  if (token === undefined)
+    throw bad(
+      'GITHUB_TOKEN',
+      'is not set, and MEMORY_REPO names a repository on GitHub',
+      'Run `strata-memory init --github owner/name`, or make a fine-grained token with Contents: read and write for that repository (github.com/settings/personal-access-tokens/new) and set it. For a folder on this machine write ./owner/name.',
+    );
+  if (!/^[\x21-\x7e]+$/.test(token)) throw bad('GITHUB_TOKEN', 'holds characters that no token has', 'Copy it again.');
+  const allowPublic =
+    oneOf('MEMORY_ALLOW_PUBLIC', text('MEMORY_ALLOW_PUBLIC') ?? 'off', ['on', 'off'] as const) === 'on';
+  return { owner, name, token, apiUrl: apiUrlOf(text('GITHUB_API_URL') ?? 'https://api.github.com'), allowPublic };
+}
+
+function apiUrlOf(given: string): string {
+  const url = URL.canParse(given) ? new URL(given) : null;
+  const local = url !== null && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
+  if (!url || (url.protocol !== 'https:' && !(url.protocol === 'http:' && local)) || url.username || url.password)
+    throw bad('GITHUB_API_URL', 'is no https URL', 'Write it like https://github.example.com/api/v3.');
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+}
+
+function waitOf(name: string, given: string | undefined, usualMs: number): number {
+  const ms = given === undefined ? usualMs : durationOf(name, given);
+  if (ms < 100 || ms > 600_000) throw bad(name, 'is no time between 100ms and 10m', 'Write it as 8s.');
+  return ms;
 }
 
 function projectOf(text: string | undefined): string | undefined {

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Config, readConfig, VARIABLES } from '../src/config.js';
+import { type Config, readConfig, settingsOf, VARIABLES } from '../src/config.js';
 import { ERROR_TABLE, MemoryError } from '../src/core/errors.js';
 import { git, tempFolder } from './support/home.js';
 import { runProgram, startServer } from './support/server.js';
@@ -22,7 +22,7 @@ function refusal(argv: string[], environment: Record<string, string> = {}): Memo
 
 /** Each variable: values that are taken and what they become, and values that are not. */
 const VALUES: Record<
-  (typeof VARIABLES)[number]['name'],
+  Exclude<(typeof VARIABLES)[number]['name'], 'GITHUB_TOKEN' | 'GITHUB_API_URL' | 'MEMORY_ALLOW_PUBLIC'>,
   { field: keyof Config; initial: unknown; good: [string, unknown][]; bad: [string, RegExp][] }
 > = {
   MEMORY_REPO: {
@@ -37,11 +37,10 @@ const VALUES: Record<
       ['  /srv/notes ', '/srv/notes'],
     ],
     bad: [
-      ['owner/name', /GitHub/],
-      ['https://github.com/owner/name.git', /is a URL/],
+      ['owner/name', /GITHUB_TOKEN is not set/],
       ['https://user:hunter2secret@github.com/owner/name.git', /is a URL/],
-      ['ssh://git@github.com/owner/name', /is a URL/],
-      ['git@github.com:owner/name.git', /is a URL/],
+      ['https://git.example.com/owner/name', /is a URL/],
+      ['git@example.com:owner/name.git', /is a URL/],
     ],
   },
   MEMORY_BRANCH: { field: 'branch', initial: undefined, good: [['notes', 'notes']], bad: [] },
@@ -53,6 +52,27 @@ const VALUES: Record<
       ['~/memory', join(homedir(), 'memory')],
     ],
     bad: [],
+  },
+  MEMORY_OUTBOX: {
+    field: 'outbox',
+    initial: true,
+    good: [
+      ['off', false],
+      ['ON', true],
+    ],
+    bad: [['maybe', /on, off/]],
+  },
+  MEMORY_READ_DEADLINE: {
+    field: 'readDeadlineMs',
+    initial: 8_000,
+    good: [['2s', 2_000]],
+    bad: ['0s', '11m', 'soon'].map((value) => [value, /is no time between/]),
+  },
+  MEMORY_SAVE_DEADLINE: {
+    field: 'saveDeadlineMs',
+    initial: 30_000,
+    good: [['500ms', 500]],
+    bad: ['10ms', '1h'].map((value) => [value, /is no time between/]),
   },
   MEMORY_PROJECT: {
     field: 'project',
@@ -98,8 +118,56 @@ const VALUES: Record<
   },
 };
 
-describe.each(VARIABLES)('$name', ({ name, flag }) => {
-  const { field, initial, good, bad } = VALUES[name];
+const GITHUB = { MEMORY_REPO: 'Owner/name', GITHUB_TOKEN: 'ghp_hunter2secret' };
+
+describe('MEMORY_REPO on GitHub', () => {
+  test.each([
+    'Owner/name',
+    'https://github.com/Owner/name.git',
+    'git@github.com:Owner/name',
+    'ssh://git@github.com/Owner/name.git',
+  ])('%s', (repo) => {
+    const { config } = readConfig([], { ...GITHUB, MEMORY_REPO: repo });
+    expect(config.repo).toBeNull();
+    expect(config.github).toEqual({
+      owner: 'Owner',
+      name: 'name',
+      token: 'ghp_hunter2secret',
+      apiUrl: 'https://api.github.com',
+      allowPublic: false,
+    });
+    expect(JSON.stringify(settingsOf(config))).not.toContain('hunter2secret');
+  });
+
+  test('an Enterprise server, and a public repository that is allowed', () => {
+    const more = { GITHUB_API_URL: 'https://git.example.com/api/v3/', MEMORY_ALLOW_PUBLIC: 'on' };
+    expect(readConfig([], { ...GITHUB, ...more }).config.github).toMatchObject({
+      apiUrl: 'https://git.example.com/api/v3',
+      allowPublic: true,
+    });
+    expect(readConfig(['--allow-public', 'on'], GITHUB).config.github?.allowPublic).toBe(true);
+  });
+
+  test.each([
+    ['GITHUB_API_URL', 'http://git.example.com'],
+    ['GITHUB_API_URL', 'https://u:hunter2secret@git.example.com'],
+    ['GITHUB_API_URL', 'nonsense'],
+    ['GITHUB_TOKEN', 'two words'],
+    ['MEMORY_ALLOW_PUBLIC', 'perhaps'],
+  ])('%s=%s is refused', (name, value) => {
+    const { message, hint } = refusal([], { ...GITHUB, [name]: value });
+    expect(message).toContain(name);
+    expect(message + hint).not.toContain('hunter2secret');
+  });
+
+  test('a token without such a repository is of no concern', () => {
+    const { config } = readConfig([], { GITHUB_TOKEN: 'two words', GITHUB_API_URL: 'nonsense' });
+    expect([config.github, config.warnings]).toEqual([null, []]);
+  });
+});
+
+describe.each(Object.entries(VALUES))('%s', (name, { field, initial, good, bad }) => {
+  const flag = VARIABLES.find((each) => each.name === name)?.flag as string;
 
   test('has its default, and says so', () => {
     const { config } = readConfig([], {});
@@ -167,7 +235,6 @@ test('what a later version will know is said to have no effect; encryption is re
   const later = {
     MEMORY_SYNC_CRON: 'x',
     DATABASE_URL: 'postgres://u:hunter2secret@h/d',
-    GITHUB_TOKEN: 'hunter2secret',
   };
   const { warnings } = readConfig([], later).config;
   expect(warnings.map((each) => each.split(' ')[0]).sort()).toEqual(Object.keys(later).sort());
@@ -196,7 +263,7 @@ test('the program: exit codes, and a sentence on stderr', async () => {
     [[], { MEMORY_LOG: 'loud' }, exit, /MEMORY_LOG/],
     [[], { MEMORY_STALE_AFTR: '1h' }, exit, /Did you mean MEMORY_STALE_AFTER/],
     [[], { MEMORY_REPO: 'https://user:hunter2secret@github.com/a/b' }, exit, /MEMORY_REPO is a URL/],
-    [[], { MEMORY_REPO: 'owner/name' }, exit, /MEMORY_REPO names a GitHub repository/],
+    [[], { MEMORY_REPO: 'owner/name' }, exit, /GITHUB_TOKEN is not set.*init --github/],
   ];
   await Promise.all(
     cases.map(async ([argv, environment, code, said]) => {

@@ -33,7 +33,7 @@ const MAY: Record<string, string[]> = {
   faces: ['core', 'faces', 'operations', 'version'],
   operations: ['core', 'operations', 'version'],
   jobs: ['core', 'jobs'],
-  tiers: ['core', 'tiers'],
+  tiers: ['core', 'tiers', 'version'],
   core: ['core'],
   version: [],
 };

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import type { Document } from './documents.js';
 
 /** Who asks. Every operation receives one; every query on the mirror filters by what it may see. */
 export interface Caller {
@@ -20,6 +21,13 @@ export function localCaller(subject: string, client: string): Caller {
 /** A PRIVATE note that names no author, written by another program, is its keeper's: somebody has to be able to read it. */
 export function seesUnsigned(caller: Caller): boolean {
   return caller.scopes.has('admin');
+}
+
+/** The rule that the mirrors hold in SQL, for documents that are not in one. */
+export function maySee(caller: Caller, document: Document): boolean {
+  const own = document.author === caller.subject || (document.author === '' && seesUnsigned(caller));
+  if (document.privacy === 'PRIVATE' && !own) return false;
+  return caller.projects === 'all' || caller.projects.some((name) => `${document.project}/`.startsWith(`${name}/`));
 }
 
 /** Who the local user is: the name of the system's account. */

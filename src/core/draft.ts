@@ -3,7 +3,7 @@ import type { NoteFields } from './compose.js';
 import { MemoryError, toMemoryError } from './errors.js';
 import { fence } from './format.js';
 import { shortHash } from './hash.js';
-import type { Change, Head } from './ports.js';
+import type { Change, Tip } from './ports.js';
 import { addRedactions, type Redactions, redact } from './redact.js';
 
 /** What a caller wants remembered; text fields are validated, not yet redacted. */
@@ -17,15 +17,20 @@ export interface Draft {
 }
 
 export interface Receipt {
-  status: 'saved' | 'already saved';
+  /**
+   * `queued`: kept on this machine, sent as soon as the origin answers. `unknown`: sent, and the answer was lost; it is
+   * kept too, and settled by looking for it at the origin.
+   */
+  status: 'saved' | 'already saved' | 'queued' | 'unknown';
   id: string;
   path: string;
   project: string;
+  /** Empty while it is not known to be at the origin. */
   commit: string;
   blob: string;
   redactions: Redactions;
   /** State of each tier, and what went wrong on the way without costing the save. */
-  tiers: { origin: 'saved'; mirror: 'saved' | 'behind' };
+  tiers: { origin: 'saved' | 'queued' | 'unknown'; mirror: 'saved' | 'behind' };
   warnings: string[];
   tookMs: number;
 }
@@ -89,7 +94,7 @@ export function receiptFor(
   pending: Pending,
   path: string,
   blob: string,
-  head: Head,
+  tip: Tip | null,
   status: Receipt['status'],
   mirror: 'saved' | 'behind',
   warnings: string[],
@@ -99,10 +104,10 @@ export function receiptFor(
     id: path.replace(/\.md$/, ''),
     path,
     project: pending.draft.fields.project,
-    commit: head.commit,
+    commit: tip?.commit ?? '',
     blob,
     redactions: total(pending.redactions, pending.keptRedactions),
-    tiers: { origin: 'saved', mirror },
+    tiers: { origin: status === 'already saved' ? 'saved' : status, mirror },
     warnings,
     tookMs: 0,
   };

@@ -1,28 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { analyse } from './analyse.js';
 import type { Caller } from './caller.js';
 import type { NoteFields } from './compose.js';
 import { digestOf } from './digest.js';
 import { bodyHash, type Document } from './documents.js';
+import { matches } from './filter.js';
 import { objectId } from './hash.js';
 import { LIMITS } from './limits.js';
 import type { Filter } from './ports.js';
 
 /** EPHEMERAL notes: in this process's memory, seen by the one who saved them, gone when it ends. */
 export function createEphemeral() {
-  let notes: { document: Document; content: Uint8Array; terms: Set<string> }[] = [];
+  let notes: { document: Document; content: Uint8Array }[] = [];
 
   const visible = (caller: Caller, filter: Filter) =>
-    notes.filter(
-      ({ document }) =>
-        document.author === caller.subject &&
-        (filter.project === undefined || document.project === filter.project) &&
-        (filter.kinds === undefined || filter.kinds.includes(document.kind)) &&
-        (filter.privacy === undefined || filter.privacy === document.privacy) &&
-        (filter.tags ?? []).every((tag) => document.tags.includes(tag.toLowerCase())) &&
-        document.timeMs >= (filter.afterMs ?? 0) &&
-        document.timeMs < (filter.beforeMs ?? Number.POSITIVE_INFINITY),
-    );
+    notes.filter(({ document }) => document.author === caller.subject && matches(document, filter));
 
   return {
     save(
@@ -58,18 +49,11 @@ export function createEphemeral() {
         saveKey: '',
         bodyHash: bodyHash(note.body),
       };
-      notes = [{ document, content, terms: new Set(analyse(`${note.title} ${note.body}`)) }, ...notes].slice(
-        0,
-        LIMITS.ephemeralNotes,
-      );
+      notes = [{ document, content }, ...notes].slice(0, LIMITS.ephemeralNotes);
       return document;
     },
     get: (caller: Caller, id: string) => visible(caller, {}).find(({ document }) => document.id === id) ?? null,
-    list: (caller: Caller, filter: Filter) => visible(caller, filter).map(({ document }) => document),
-    search: (caller: Caller, terms: string[], filter: Filter) =>
-      visible(caller, filter)
-        .filter((note) => terms.some((term) => note.terms.has(term)))
-        .map(({ document, content }) => ({ document, content })),
+    list: visible,
   };
 }
 

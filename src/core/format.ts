@@ -21,6 +21,26 @@ export function provenanceLine(provenance: Provenance): string {
   return [`${tier} ${at}, ${trust}`, ...skips, ...notes].join(' · ');
 }
 
+/** Saves that are not known to be at the origin, in numbers. */
+export interface Unconfirmed {
+  queued: number;
+  /** Sent, and the answer was lost. */
+  unknown: number;
+  conflicts: number;
+  /** Empty, or what the origin last said. */
+  why: string;
+}
+
+/** Empty where all that was saved is at the origin. */
+export function unconfirmedLine({ queued, unknown, conflicts, why }: Unconfirmed): string {
+  const parts = [
+    queued > 0 ? `${queued} saved only on this machine, waiting for the origin` : '',
+    unknown > 0 ? `${unknown} sent without an answer, to be settled` : '',
+    conflicts > 0 ? `${conflicts} queued edits lost to a newer version (\`strata-memory conflicts\`)` : '',
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? '' : `UNCONFIRMED: ${parts.join('; ')}.${why === '' ? '' : ` ${why}`}`;
+}
+
 export function age(ms: number): string {
   if (ms < 60_000) return `${Math.floor(ms / 1000)} s`;
   if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min`;

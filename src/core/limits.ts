@@ -38,6 +38,10 @@ export const LIMITS = {
   // Waiting.
   headConfirmMs: 700,
   headFreshMs: 60_000,
+  /** An older head that is still there after this long is a force push, not a read that lags. */
+  lateHeadMs: 60_000,
+  /** A mirror that was confirmed this lately is built on without asking a remote origin first. */
+  presumedHeadMs: 10 * 60_000,
   catchUpMs: 20_000,
   mirrorWriteMs: 5_000,
   saveDeadlineMs: 30_000,
@@ -48,6 +52,30 @@ export const LIMITS = {
   rootsMs: 1_000,
   /** How long a folder's project is taken for known. */
   workplaceMs: 10_000,
+
+  // GitHub.
+  githubReadMs: 8_000,
+  githubRetries: 3,
+  /** One try to commit, and what a byte may add to it. */
+  githubWriteMs: 10_000,
+  githubBytesPerMs: 200,
+  githubConcurrency: 4,
+  /** How long what is known of a repository (public, archived, its name) is taken for true before a save. */
+  factsMs: 10 * 60_000,
+  /** Blobs, or paths, to a query. */
+  githubBlobs: 100,
+  githubQueryBytes: 2_000_000,
+  /** GraphQL cuts longer texts short. */
+  githubTextBytes: 500_000,
+  githubCacheBytes: 16 * 1024 * 1024,
+  /** Commits of which single answers are remembered. */
+  githubCommits: 20,
+  /** Paths whose history one query walks, how far, and for how many notes without a date this is done at a time. */
+  githubHistories: 50,
+  githubVersions: 20,
+  githubTimes: 100,
+  /** One request to the git data API. */
+  githubRequestBytes: 2_400_000,
 
   // Work at a time.
   groupSaves: 200,
@@ -60,6 +88,19 @@ export const LIMITS = {
   historyCommits: 50_000,
   readConnections: 4,
   ephemeralNotes: 200,
+
+  // Saves that wait for the origin.
+  outboxAlert: 100,
+  outboxEntries: 2_000,
+  /** Refusals of single saves after which an origin is taken to refuse all. */
+  outboxRefusals: 3,
+  /** After a failed try saves go to the outbox at once for so long. */
+  outboxPauseMs: 5_000,
+  outboxRetryMs: 2_000,
+  outboxRetryMostMs: 60_000,
+  /** How often a process looks for what another one has left behind. */
+  outboxLookMs: 15_000,
+
   /** The same content from the same caller within this time is the same document. */
   sameSaveMs: 24 * 60 * 60 * 1000,
   /** A git lock file this old has lost its holder: git holds one for milliseconds. */

@@ -1,11 +1,15 @@
 import type { Caller } from './caller.js';
 import type { Document, IndexedDocument, Kind } from './documents.js';
+import type { MemoryError } from './errors.js';
 
 /** The commit a branch points to, and its tree. Object ids are hex. */
 export interface Head {
   commit: string;
   tree: string;
 }
+
+/** Where a branch points to; its tree takes another question. */
+export type Tip = Pick<Head, 'commit'>;
 
 /** One file of a commit's tree that concerns us. */
 export interface TreeEntry {
@@ -15,12 +19,25 @@ export interface TreeEntry {
   type: 'file' | 'symlink' | 'submodule';
 }
 
+/** A commit's tree id, and every `*.md` file, submodule entry and `.strataignore` in it. */
+export interface Listing {
+  tree: string;
+  entries: TreeEntry[];
+}
+
+/** What of those entries differs from an earlier commit. */
+export interface Difference extends Listing {
+  gone: string[];
+}
+
 export interface Change {
   path: string;
   /** The file's new bytes; null deletes it. */
   content: Uint8Array | null;
   /** The blob that must stand at `path` now (null: nothing may). Absent: whatever is there. */
   expect?: string | null;
+  /** The name was made for this save, at random: an origin that would have to ask may take `expect` for true. */
+  coined?: boolean;
 }
 
 export interface CommitRequest {
@@ -34,27 +51,36 @@ export interface CommitRequest {
 }
 
 export type CommitResult =
-  | { outcome: 'committed'; head: Head; blobs: Map<string, string> }
+  /** `direct`: the head is the commit itself, on `expected`; otherwise others may lie between. */
+  | { outcome: 'committed'; head: Head; blobs: Map<string, string>; direct: boolean }
   /** Somebody was faster. Nothing was changed; prepare again on the new head. */
   | { outcome: 'stale' }
   /** A change's `expect` does not hold. Nothing was changed. */
-  | { outcome: 'conflict'; path: string; current: string | null };
+  | { outcome: 'conflict'; path: string; current: string | null }
+  /** Sent, and the answer was lost: nobody can say for now whether it was made. */
+  | { outcome: 'unknown'; cause: MemoryError };
 
 /**
  * Where the truth is. Every method throws `origin_unavailable` when it cannot be reached, and may throw `refused`
- * with the remedy where the origin says no for good.
+ * with the remedy where the origin says no for good. A `commit` that throws has changed nothing.
  */
 export interface Origin {
   /** Part of every key, row and lock. */
   readonly name: string;
-  /** How long a confirmed head may be taken for current by a `fresh` read, in ms. 0 where asking costs nothing. */
-  readonly headFreshMs: number;
+  /** Every question is a request over a network: few are asked, heads are taken on trust for a while and may lag. */
+  readonly remote: boolean;
   /** Which branch is read and where saves go, for a person. */
   branch(): string;
+  /** What a person should know besides: the rate budget left, that the repository has another name now. */
+  notes(): string[];
   /** Null while the branch has no commit. */
-  head(): Promise<Head | null>;
-  /** Every `*.md` file, submodule entry and `.strataignore` of a commit. */
-  list(commit: string): Promise<TreeEntry[]>;
+  head(): Promise<Tip | null>;
+  list(commit: string): Promise<Listing>;
+  /**
+   * What changed on the way from one commit to a later one; `late` where `to` is an ancestor of `from`; null where it
+   * cannot be told in few questions: then the whole list tells.
+   */
+  difference(from: string, to: string): Promise<Difference | 'late' | null>;
   /** Blob ids at those paths of a commit; absent where there is nothing. */
   find(commit: string, paths: string[]): Promise<Map<string, string>>;
   /** Sizes in bytes; absent where the origin does not have the blob. */
@@ -63,6 +89,8 @@ export interface Origin {
   read(blobs: string[]): Promise<Map<string, Uint8Array>>;
   /** When each path was last changed, in ms since 1970; best effort. */
   times(commit: string, paths: Set<string>): Promise<Map<string, number>>;
+  /** The paths at which that blob stands, or ever stood, in the history of a commit. */
+  everHeld(commit: string, files: { path: string; blob: string }[]): Promise<Set<string>>;
   /** All changes or none, as one commit on `expected`. */
   commit(request: CommitRequest): Promise<CommitResult>;
   close(): Promise<void>;
@@ -173,7 +201,7 @@ export interface Mirror extends ReadTier {
   /** False where the generation had moved on; then nothing was changed. */
   apply(step: Step): Promise<boolean>;
   /** Records a confirmation of `head` and removes the doubts that had expired before `beforeMs`. */
-  confirm(head: Head | null, beforeMs: number): Promise<void>;
+  confirm(head: Tip | null, beforeMs: number): Promise<void>;
   /** Removes live documents that cannot be trusted; the mirror then stands at no commit, so that the next sync fetches them. */
   drop(paths: string[]): Promise<void>;
   /** Throws away what was staged and never went live; all documents unless `keepLive`. */
@@ -196,10 +224,57 @@ export interface SyncRun {
   details: Record<string, unknown>;
 }
 
+/** A save that waits for the origin. */
+export interface Queued {
+  saveId: string;
+  path: string;
+  content: Uint8Array;
+  /** The blob that it replaces; null: a new document. */
+  expect: string | null;
+  subject: string;
+  client: string;
+  queuedAtMs: number;
+  /** It may have reached the origin: to be looked for there before it is sent again. */
+  sent: boolean;
+}
+
+export interface OutboxEntry extends Queued {
+  /** Entries are delivered in this order. */
+  entry: number;
+  attempts: number;
+  lastError: string | null;
+}
+
+/** A queued edit that met a newer origin and lost. */
+export interface Conflict {
+  conflict: number;
+  path: string;
+  content: Uint8Array;
+  readAtBlob: string | null;
+  /** The blob that stood at the origin; null: nothing did. */
+  currentBlob: string | null;
+  subject: string;
+  foundAtMs: number;
+}
+
 /** What exists nowhere else. Its failures never stop a read or a save; they are warnings. */
 export interface Durable {
   syncRan(run: SyncRun): Promise<void>;
   lastSyncs(origin: string, count: number): Promise<SyncRun[]>;
+  /** All or none. A save that is in the outbox already stays as it is. */
+  queue(origin: string, saves: Queued[]): Promise<void>;
+  /** What waits, in order. */
+  queued(origin: string): Promise<OutboxEntry[]>;
+  /** These may reach the origin from now on. */
+  sending(entries: number[]): Promise<void>;
+  sendingFailed(entries: number[], why: string): Promise<void>;
+  /** They are at the origin, or given up: out of the outbox. */
+  settled(entries: number[]): Promise<void>;
+  /** Out of the outbox, into the conflicts. */
+  lost(entry: number, currentBlob: string | null): Promise<void>;
+  /** Those that nobody has resolved, oldest first. */
+  conflicts(origin: string): Promise<Conflict[]>;
+  resolved(conflict: number): Promise<void>;
   audit(row: {
     origin: string;
     subject: string;

@@ -1,27 +1,38 @@
-import { composeNote, latestPointer, type NoteFields, sessionPath } from './compose.js';
+import type { Caller } from './caller.js';
+import { composeNote, type NoteFields, sessionPath } from './compose.js';
 import { bodyHash, type Document, parseDocument } from './documents.js';
 import { cancelled, type Draft, keyTaken, type Pending, type Prepared, receiptFor, staleEdit } from './draft.js';
 import { MemoryError, toMemoryError } from './errors.js';
 import { readFrontMatter } from './frontmatter.js';
 import { isBlob } from './hash.js';
 import { LIMITS } from './limits.js';
-import type { Change, Head, Mirror, Origin, View } from './ports.js';
+import type { Named } from './message.js';
+import type { Waiting } from './outbox.js';
+import { idOfPath } from './paths.js';
+import type { Change, Mirror, Origin, Tip, View } from './ports.js';
 import { addRedactions, redact } from './redact.js';
 import type { Sync } from './sync.js';
+
+/** What a group of saves is prepared on. */
+export interface Ground {
+  tip: Tip | null;
+  /** The mirror stands at `tip`. */
+  atHead: boolean;
+  /** The origin cannot be asked: the mirror's word has to do. */
+  offline: boolean;
+  /** What waits for the origin; empty where it has just been sent. */
+  queue: Waiting[];
+}
 
 /** Turns waiting saves into the changes of one commit. */
 export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirror: Mirror; sync: Sync }) {
   let lastStampMs = 0;
 
   /**
-   * Each pending save as a change on `head`. Those that need none are answered here; `later` are those that have to see
-   * another one of the group committed first.
+   * Each pending save as a change on the ground it will stand on. Those that need none are answered here; `later` are
+   * those that have to see another one of the group committed first.
    */
-  async function prepare(
-    group: Pending[],
-    head: Head | null,
-    atHead: boolean,
-  ): Promise<{ prepared: Prepared[]; later: Pending[] }> {
+  async function prepare(group: Pending[], ground: Ground): Promise<{ prepared: Prepared[]; later: Pending[] }> {
     const prepared: Prepared[] = [];
     const later: Pending[] = [];
     const keys = new Set<string>();
@@ -30,16 +41,16 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
       try {
         if (pending.signal?.aborted) throw cancelled();
         const change = pending.draft.record
-          ? await recordChange(pending, head)
+          ? await recordChange(pending, ground)
           : pending.draft.edit
-            ? await editChange(pending, head)
-            : await newChange(pending, head, atHead, keys);
+            ? await editChange(pending, ground)
+            : await newChange(pending, ground, keys);
         // The second edit of one document, and the second save under one key, have to see the first.
         if (change === 'later') later.push(pending);
         else if (change && prepared.some((each) => each.change.path === change.path)) later.push(pending);
         else if (change) prepared.push({ pending, change });
       } catch (error) {
-        if (toMemoryError(error).code === 'origin_unavailable') throw error;
+        if (!ground.offline && toMemoryError(error).code === 'origin_unavailable') throw error;
         pending.reject(error);
         await mirror.settle([pending.saveId]).catch(() => {});
       }
@@ -47,18 +58,9 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     return { prepared, later };
   }
 
-  async function newChange(
-    pending: Pending,
-    head: Head | null,
-    atHead: boolean,
-    keys: Set<string>,
-  ): Promise<Change | 'later' | null> {
+  async function newChange(pending: Pending, ground: Ground, keys: Set<string>): Promise<Change | 'later' | null> {
     const { caller, draft } = pending;
-    const earlier = atHead ? await earlierSave(pending) : null;
-    if (earlier) {
-      pending.resolve(receiptFor(pending, earlier.path, earlier.blob, head as Head, 'already saved', 'saved', []));
-      return null;
-    }
+    if (await answeredBefore(pending, ground)) return null;
     if (draft.fields.key) {
       const slot = `${caller.subject}\0${draft.fields.project}\0${draft.fields.key}`;
       if (keys.has(slot)) return 'later';
@@ -76,14 +78,14 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
       client: caller.client,
     };
     const path = sessionPath(fields.project, lastStampMs, fields.title);
-    if (head !== null && (await sync.leavesOut(head.commit, path))) {
+    if (ground.tip !== null && (await sync.leavesOut(ground.tip.commit, path))) {
       throw new MemoryError(
         'refused',
         "The repository's `.strataignore` leaves out the place where this note would go, so it would never be found. Nothing was saved.",
         'Change `.strataignore`, or use another project or title.',
       );
     }
-    return { path, content: composeNote(fields, draft.body), expect: null };
+    return { path, content: composeNote(fields, draft.body), expect: null, coined: true };
   }
 
   /** Null where the mirror cannot say: its failing is no reason not to save. */
@@ -96,29 +98,52 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     }
   }
 
-  async function earlierSave({ caller, draft }: Pending): Promise<Document | null> {
-    const same = { project: draft.fields.project, author: caller.subject };
-    const hash = bodyHash(draft.body);
+  /** The same save again is answered with the first one's document. */
+  async function answeredBefore(pending: Pending, ground: Ground): Promise<boolean> {
+    const queued = ground.queue.find(({ entry, document }) => isSame(pending, document, entry.content));
+    if (queued) {
+      const { path, blob } = queued.document;
+      const status = queued.entry.sent ? 'unknown' : 'queued';
+      pending.resolve(receiptFor(pending, path, blob, null, status, 'behind', []));
+      return true;
+    }
+    const earlier = ground.atHead || ground.offline ? await earlierSave(pending) : null;
+    if (!earlier) return false;
+    const tip = ground.tip ?? { commit: '' };
+    pending.resolve(receiptFor(pending, earlier.path, earlier.blob, tip, 'already saved', 'saved', []));
+    return true;
+  }
+
+  async function earlierSave(pending: Pending): Promise<Document | null> {
+    const { fields, body } = pending.draft;
+    const same = { project: fields.project, author: pending.caller.subject };
     const found = await ask((view) =>
       view.sameSave(
-        draft.fields.key
-          ? { ...same, key: draft.fields.key }
-          : { ...same, bodyHash: hash, title: draft.fields.title, sinceMs: Date.now() - LIMITS.sameSaveMs },
+        fields.key
+          ? { ...same, key: fields.key }
+          : { ...same, bodyHash: bodyHash(body), title: fields.title, sinceMs: Date.now() - LIMITS.sameSaveMs },
       ),
     );
-    if (!found) return null;
-    // The same in every field, or it is not the same save.
-    const { fields } = draft;
-    const then = { time: new Date(found.timeMs), author: found.author, client: found.client };
-    const again = composeNote({ ...fields, privacy: fields.privacy ?? 'TEAM', ...then }, draft.body);
-    if (isBlob(found.blob, again)) return found;
+    if (!found || isBlob(found.blob, composedAs(pending, found))) return found;
     if (fields.key) throw keyTaken(found.id, found.blob);
     return null;
   }
 
-  /** What stands at a path of the head; null where nothing does. Throws where the repository has lost its bytes. */
-  async function standingAt(head: Head | null, path: string): Promise<{ blob: string; bytes: Uint8Array } | null> {
-    const blob = head === null ? undefined : (await origin.find(head.commit, [path])).get(path);
+  /**
+   * What stands at a path; null where nothing does. From the mirror where it is at the head; without the origin from
+   * what waits for it or the mirror. Throws where the bytes are not to be had.
+   */
+  async function standingAt(
+    ground: Ground,
+    caller: Caller,
+    path: string,
+  ): Promise<{ blob: string; bytes: Uint8Array } | null> {
+    const queued = ground.queue.findLast(({ document }) => document.path === path);
+    if (queued) return { blob: queued.document.blob, bytes: queued.entry.content };
+    const near = ground.atHead || ground.offline ? await ask((view) => view.get(caller, idOfPath(path))) : null;
+    if (near?.content && isBlob(near.blob, near.content)) return { blob: near.blob, bytes: near.content };
+    if (ground.offline) return null;
+    const blob = ground.tip === null ? undefined : (await origin.find(ground.tip.commit, [path])).get(path);
     if (blob === undefined) return null;
     const bytes = (await origin.read([blob])).get(blob);
     if (bytes) return { blob, bytes };
@@ -130,10 +155,10 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
   }
 
   /** A record has no `replaces`: what is given goes over whatever stands there now. */
-  async function recordChange(pending: Pending, head: Head | null): Promise<Change> {
+  async function recordChange(pending: Pending, ground: Ground): Promise<Change> {
     const { caller, draft } = pending;
     const { path, keepBody } = draft.record as NonNullable<Draft['record']>;
-    const standing = await standingAt(head, path);
+    const standing = await standingAt(ground, caller, path);
     const stored = standing === null ? '' : new TextDecoder().decode(standing.bytes);
     const { data, body } = readFrontMatter(stored);
     const kept = await withoutSecrets(pending, data);
@@ -152,10 +177,16 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     return { path, content, expect: standing?.blob ?? null };
   }
 
-  async function editChange(pending: Pending, head: Head | null): Promise<Change | null> {
+  async function editChange(pending: Pending, ground: Ground): Promise<Change | null> {
     const { caller, draft } = pending;
     const edit = draft.edit as NonNullable<Draft['edit']>;
-    const standing = await standingAt(head, edit.path);
+    const standing = await standingAt(ground, caller, edit.path);
+    if (standing === null && ground.offline)
+      throw new MemoryError(
+        'origin_unavailable',
+        'The origin cannot be reached, and the note to edit is not at hand. Nothing was saved.',
+        'Save it as a new note without `id`, or edit it when the origin is back.',
+      );
     if (standing === null)
       throw new MemoryError(
         'not_found',
@@ -194,26 +225,28 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     const then = { client: document.client, updated: before.updated as Date | undefined };
     const again = composeNote({ ...fields, ...then }, body, kept, sources);
     if (!isBlob(current, again)) throw staleEdit(edit.id, current);
-    pending.resolve(receiptFor(pending, edit.path, current, head as Head, 'already saved', 'saved', []));
+    const tip = ground.tip ?? { commit: '' };
+    pending.resolve(receiptFor(pending, edit.path, current, tip, 'already saved', 'saved', []));
     return null;
   }
 
-  /** `LATEST.json` of every project that the group adds a session to. Derived: wrong ones are put right here. */
-  async function pointers(prepared: Prepared[], atHead: boolean): Promise<Change[]> {
-    const newest = new Map<string, { path: string; title: string; timeMs: number }>();
-    for (const { pending, change } of prepared) {
-      if (pending.draft.record) continue;
-      const { project, title } = pending.draft.fields;
-      // An edit may give the newest session another title; what is no session of ours has no pointer.
-      if (pending.draft.edit && !isSession(change.path, project)) continue;
-      const known = newest.get(project) ?? (atHead ? await ask((view) => view.newestSession(project)) : null);
-      const mine = { path: change.path, title, timeMs: stampOf(change.path) };
-      newest.set(project, known && known.path > mine.path ? known : mine);
-    }
-    return [...newest].map(([project, pointer]) => latestPointer(project, pointer));
-  }
+  return { prepare };
+}
 
-  return { prepare, pointers };
+/** The note that this save would have become as that document. */
+function composedAs({ draft }: Pending, then: Document): Uint8Array {
+  const { fields } = draft;
+  const named = { time: new Date(then.timeMs), author: then.author, client: then.client };
+  return composeNote({ ...fields, privacy: fields.privacy ?? 'TEAM', ...named }, draft.body);
+}
+
+/** The same in every field, or it is not the same save. */
+function isSame(pending: Pending, document: Document, content: Uint8Array): boolean {
+  const { caller, draft } = pending;
+  if (document.author !== caller.subject || document.project !== draft.fields.project) return false;
+  const same = Buffer.from(content).equals(composedAs(pending, document));
+  if (!same && draft.fields.key && document.saveKey === draft.fields.key) throw keyTaken(document.id, document.blob);
+  return same;
 }
 
 function givenFields(draft: Draft): Partial<Draft['fields']> {
@@ -235,26 +268,14 @@ async function withoutSecrets(pending: Pending, kept: Record<string, unknown>): 
   return clean;
 }
 
-export function messageOf(prepared: Prepared[]): string {
-  const titles = prepared.map(({ pending }) => pending.draft.fields.title);
-  const subject = titles.length === 1 ? `Save: ${titles[0]}` : `Save ${titles.length} notes`;
-  const list = titles.length === 1 ? [] : [...titles.slice(0, 50).map((title) => `- ${title}`), ''];
-  const trailers = new Set(
-    prepared.flatMap(({ pending }) => [
-      `Project: ${pending.draft.fields.project}`,
-      `Client: ${pending.caller.client || 'unknown'}`,
-    ]),
-  );
-  return [subject, '', ...list, ...trailers, ''].join('\n');
-}
-
-function isSession(path: string, project: string): boolean {
-  return path.startsWith(`sessions/${project}/`) && /\/\d{8}T\d{9}Z-[^/]*\.md$/.test(path);
-}
-
-/** The time in a session's name; ms since 1970. */
-function stampOf(path: string): number {
-  const parts = /\/(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(\d{3})Z-[^/]*$/.exec(path)?.slice(1).map(Number) ?? [];
-  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0, ms = 0] = parts;
-  return Date.UTC(year, month - 1, day, hour, minute, second, ms);
+/** What the commit says of a prepared save. */
+export function nameOf({ pending, change }: Prepared): Named {
+  const { fields, edit, record } = pending.draft;
+  return {
+    path: change.path,
+    project: fields.project,
+    title: fields.title,
+    client: pending.caller.client,
+    isNew: !edit && !record,
+  };
 }

@@ -1,11 +1,11 @@
-import { type Caller, seesUnsigned } from './caller.js';
+import { type Caller, maySee } from './caller.js';
 import { type Document, parseDocument } from './documents.js';
 import { explain, MemoryError, toMemoryError } from './errors.js';
 import { isBlob } from './hash.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
 import { pathOfId } from './paths.js';
-import type { Head, Mirror, MirrorState, Origin, ReadTier, View } from './ports.js';
+import type { Mirror, MirrorState, Origin, ReadTier, Tip, View } from './ports.js';
 import type { Sync } from './sync.js';
 import { within } from './within.js';
 
@@ -240,14 +240,14 @@ export function createReader({ origin, mirror, sync, fallback, staleAfterMs, beh
       return { confirmed: false, note: doubtful ? 'unconfirmed: a save is or was in flight' : 'unconfirmed' };
     }
     const must = wanted === 'verified';
-    if (!must && trusted && (ageMs ?? 0) < origin.headFreshMs) return { confirmed: true, note: null };
+    if (!must && trusted && origin.remote && (ageMs ?? 0) < LIMITS.headFreshMs) return { confirmed: true, note: null };
     return confirm(state, must);
   }
 
   /** Asks the origin for its head, once, and catches up where it moved. */
   async function confirm(state: MirrorState, must: boolean): Promise<Freshness> {
     const beforeMs = state.nowMs;
-    let head: Head | null;
+    let head: Tip | null;
     try {
       // Where there is no old answer to give, giving up early would only be an error.
       const patient = must || state.head === null;
@@ -343,13 +343,7 @@ export function originTier(origin: Origin, memory: Mirror, memorySync: Sync): Re
               content,
               changedMs: (await origin.times(head.commit, new Set([path]))).get(path) ?? Date.now(),
             });
-            const visible =
-              (document.privacy !== 'PRIVATE' ||
-                document.author === caller.subject ||
-                (document.author === '' && seesUnsigned(caller))) &&
-              (caller.projects === 'all' ||
-                caller.projects.some((name) => `${document.project}/`.startsWith(`${name}/`)));
-            return visible ? { ...document, content } : null;
+            return maySee(caller, document) ? { ...document, content } : null;
           },
         }),
       );

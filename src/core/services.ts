@@ -1,4 +1,6 @@
 import type { Ephemeral } from './ephemeral.js';
+import type { Held } from './held.js';
+import type { Outbox } from './outbox.js';
 import type { Durable, Mirror, Origin, Workplace } from './ports.js';
 import type { Reader } from './reader.js';
 import type { Sync } from './sync.js';
@@ -15,5 +17,7 @@ export interface Services {
   sync: Sync;
   verify: Verify;
   ephemeral: Ephemeral;
+  outbox: Outbox;
+  held: Held;
   workplace: Workplace;
 }

@@ -1,4 +1,5 @@
 import type { Ignore } from 'ignore';
+import type { IndexedDocument } from './documents.js';
 import { explain, MemoryError, toMemoryError } from './errors.js';
 import { shortHash } from './hash.js';
 import { indexDocument } from './index-document.js';
@@ -6,7 +7,7 @@ import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
 import { readablePath } from './paths.js';
 import { reach } from './points.js';
-import type { Durable, Head, Mirror, Mutex, Origin, TreeEntry } from './ports.js';
+import type { Durable, Head, Listing, Mirror, Mutex, Origin, Tip, TreeEntry } from './ports.js';
 
 export interface SyncReport {
   result: 'ok' | 'unchanged';
@@ -49,6 +50,11 @@ export interface SyncDependencies {
  */
 export function createSync({ origin, mirror, durable, mutex, log }: SyncDependencies) {
   let running: Promise<SyncReport> | undefined;
+  /** The rules of `.strataignore`, by its blob; what the last whole list told, by its commit. */
+  let rules: { blob: string; ignore: Ignore | null } | undefined;
+  let told: { commit: string; notices: Notice[] } | undefined;
+  /** A head older than ours, and when it was first seen. */
+  let late: { commit: string; sinceMs: number } | undefined;
 
   async function run(options: SyncOptions): Promise<SyncReport> {
     const startedAtMs = Date.now();
@@ -87,31 +93,31 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
     // that a head which was asked for earlier never replaces a newer one.
     const [state, have] = await mirror.snapshot(async (view) => [await view.state(), await view.paths()] as const);
     const beforeMs = state.nowMs;
-    const head = await origin.head();
+    const tip = await origin.head();
     reach('sync:after-head');
-    if (!options.force && state.head && state.head.commit === (head?.commit ?? '')) {
-      await mirror.confirm(head, beforeMs);
-      return {
-        result: 'unchanged',
-        head,
-        added: 0,
-        changed: 0,
-        removed: 0,
-        total: have.size,
-        ...(await problems(options.explain && head ? (await listing(head.commit, undefined)).notices : [])),
-        tookMs: performance.now() - started,
-      };
+    const unchanged = async (notices: Notice[]): Promise<SyncReport> => ({
+      result: 'unchanged',
+      head: state.head,
+      added: 0,
+      changed: 0,
+      removed: 0,
+      total: have.size,
+      ...(await problems(notices)),
+      tookMs: performance.now() - started,
+    });
+    if (!options.force && state.head && state.head.commit === (tip?.commit ?? '')) {
+      await mirror.confirm(tip, beforeMs);
+      return unchanged(options.explain && tip ? await noticesAt(tip.commit) : []);
     }
     // Never synced, or by another analyser: what is there is not to be trusted.
     if (!state.head && have.size > 0) {
       await mirror.prune(false);
       have.clear();
     }
-    const { documents, notices } =
-      head === null ? { documents: [], notices: [] } : await listing(head.commit, options.newest);
+    const target = await compare(tip, state.head, have, options);
+    if (target === 'late') return unchanged([]);
+    const { head, documents, gone, notices } = target;
     reach('sync:after-list');
-    const wanted = new Map(documents.map((entry) => [entry.path, entry]));
-    const gone = [...have.keys()].filter((path) => !wanted.has(path));
     const differing = documents.filter((entry) => have.get(entry.path) !== entry.blob);
     await fetchAndStage(head, differing, options);
     reach('sync:before-apply');
@@ -130,61 +136,112 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
     reach('sync:after-apply');
     await mirror.prune(true);
     const changed = differing.filter((entry) => have.has(entry.path)).length;
+    const added = differing.length - changed;
     return {
       result: 'ok',
       head,
-      added: differing.length - changed,
+      added,
       changed,
       removed: gone.length,
-      total: documents.length,
+      total: have.size + added - gone.length,
       ...(await problems(notices)),
       tookMs: performance.now() - started,
     };
   }
 
-  /** The documents of a commit, and what is in it that cannot be one. */
-  async function listing(commit: string, newest: number | undefined) {
-    const entries = await origin.list(commit);
-    const notices: { path: string; reason: string }[] = [];
-    const ignore = await ignoreRules(entries, notices);
-    let documents: TreeEntry[] = [];
-    let leftOut = 0;
-    for (const entry of entries) {
-      if (entry.type === 'submodule')
-        notices.push({ path: entry.path, reason: 'a submodule: its notes are in its own repository' });
-      else if (entry.path.endsWith('.md') || entry.path.endsWith('.md"')) {
-        if (ignore?.ignores(readablePath(entry.path))) leftOut++;
-        else documents.push(entry);
+  /** What the mirror has to become: from what changed since its head where the origin can tell, else from the whole list. */
+  async function compare(
+    tip: Tip | null,
+    from: Head | null,
+    have: Map<string, string>,
+    options: SyncOptions,
+  ): Promise<Target | 'late'> {
+    if (tip === null) return { head: null, documents: [], gone: [...have.keys()], notices: [] };
+    if (from?.commit && !options.force && options.newest === undefined) {
+      const difference = await origin.difference(from.commit, tip.commit);
+      if (difference === 'late') {
+        // Reads lag behind writes: an older head is a force push only when it is still there a while later.
+        if (late?.commit !== tip.commit) late = { commit: tip.commit, sinceMs: performance.now() };
+        if (performance.now() - late.sinceMs < LIMITS.lateHeadMs) return 'late';
+      } else if (difference !== null) {
+        const { documents, gone, notices } = await documentsOf(difference, await ignoreAt(tip.commit));
+        const unwanted = new Set([...difference.gone, ...gone]);
+        return {
+          head: { ...tip, tree: difference.tree },
+          documents,
+          gone: [...unwanted].filter((path) => have.has(path)),
+          notices: [...(told?.commit === from.commit ? told.notices : []), ...notices],
+        };
       }
     }
-    if (leftOut > 0) notices.push({ path: IGNORE_FILE, reason: `leaves out ${leftOut} notes` });
-    if (newest !== undefined && documents.length > newest) {
-      const stamp = (path: string) => /\d{4}-?\d{2}-?\d{2}(T?\d{4,9})?/.exec(path)?.[0].replaceAll('-', '') ?? '';
-      documents = documents
-        .map((entry) => ({ entry, key: stamp(entry.path) + entry.path }))
-        .sort((a, b) => (a.key < b.key ? 1 : -1))
-        .slice(0, newest)
-        .map(({ entry }) => entry);
-    }
-    return { documents, notices };
+    late = undefined;
+    const { tree, documents, notices } = await listing(tip.commit, options.newest);
+    const wanted = new Set(documents.map(({ path }) => path));
+    const gone = [...have.keys()].filter((path) => !wanted.has(path));
+    return { head: { ...tip, tree }, documents, gone, notices };
   }
 
-  async function ignoreRules(
-    entries: TreeEntry[],
-    notices: { path: string; reason: string }[],
-  ): Promise<Ignore | null> {
-    const file = entries.find((entry) => entry.path === IGNORE_FILE && entry.type === 'file');
-    if (!file) return null;
-    const bytes = (await origin.read([file.blob])).get(file.blob);
-    if (!bytes || bytes.length > LIMITS.frontMatterChars) {
-      notices.push({
-        path: IGNORE_FILE,
-        reason: `over ${LIMITS.frontMatterChars} bytes: not read, nothing is left out`,
-      });
-      return null;
+  /** The documents of a commit, and what is in it that cannot be one. */
+  async function listing(commit: string, newest: number | undefined) {
+    const listed = await origin.list(commit);
+    const found = await documentsOf(listed, await ignoreOf(listed.entries));
+    told = { commit, notices: found.notices };
+    if (newest === undefined || found.documents.length <= newest) return { ...found, tree: listed.tree };
+    const stamp = (path: string) => /\d{4}-?\d{2}-?\d{2}(T?\d{4,9})?/.exec(path)?.[0].replaceAll('-', '') ?? '';
+    const documents = found.documents
+      .map((entry) => ({ entry, key: stamp(entry.path) + entry.path }))
+      .sort((a, b) => (a.key < b.key ? 1 : -1))
+      .slice(0, newest)
+      .map(({ entry }) => entry);
+    return { documents, notices: found.notices, tree: listed.tree };
+  }
+
+  /** What was left out when this commit was last listed; an origin far away is not asked again only for that. */
+  async function noticesAt(commit: string): Promise<Notice[]> {
+    if (told?.commit === commit) return told.notices;
+    return origin.remote ? [] : (await listing(commit, undefined)).notices;
+  }
+
+  /** Which entries are documents; `gone` are those that cannot be any. */
+  function documentsOf({ entries }: Pick<Listing, 'entries'>, { ignore, problem }: Rules) {
+    const notices: Notice[] = problem ? [problem] : [];
+    const documents: TreeEntry[] = [];
+    const gone: string[] = [];
+    let leftOut = 0;
+    for (const entry of entries) {
+      const isNote = entry.path.endsWith('.md') || entry.path.endsWith('.md"');
+      if (entry.type === 'submodule')
+        notices.push({ path: entry.path, reason: 'a submodule: its notes are in its own repository' });
+      if (entry.type === 'submodule' || !isNote) gone.push(entry.path);
+      else if (ignore?.ignores(readablePath(entry.path))) {
+        leftOut++;
+        gone.push(entry.path);
+      } else documents.push(entry);
     }
-    const { default: ignore } = await import('ignore');
-    return ignore({ allowRelativePaths: true }).add(new TextDecoder().decode(bytes));
+    if (leftOut > 0) notices.push({ path: IGNORE_FILE, reason: `leaves out ${leftOut} notes` });
+    return { documents, gone, notices };
+  }
+
+  async function ignoreAt(commit: string): Promise<Rules> {
+    const blob = (await origin.find(commit, [IGNORE_FILE])).get(IGNORE_FILE);
+    return ignoreOf(blob === undefined ? [] : [{ path: IGNORE_FILE, blob, type: 'file' }]);
+  }
+
+  async function ignoreOf(entries: TreeEntry[]): Promise<Rules> {
+    const file = entries.find((entry) => entry.path === IGNORE_FILE && entry.type === 'file');
+    if (!file) return { ignore: null };
+    if (rules?.blob !== file.blob) {
+      const bytes = (await origin.read([file.blob])).get(file.blob);
+      const { default: ignore } = await import('ignore');
+      const usable = bytes !== undefined && bytes.length <= LIMITS.frontMatterChars;
+      rules = {
+        blob: file.blob,
+        ignore: usable ? ignore({ allowRelativePaths: true }).add(new TextDecoder().decode(bytes)) : null,
+      };
+    }
+    if (rules.ignore) return { ignore: rules.ignore };
+    const reason = `over ${LIMITS.frontMatterChars} bytes: not read, nothing is left out`;
+    return { ignore: null, problem: { path: IGNORE_FILE, reason } };
   }
 
   async function fetchAndStage(
@@ -196,18 +253,22 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
     const staged = await mirror.staged(differing);
     const missing = differing.filter((entry) => !staged.has(entry.path));
     let done = differing.length - missing.length;
-    // Only notes without a date of their own need the history: asked for at most once, and only then.
-    let times: Map<string, number> | undefined;
-    const changedAt = async (path: string) => {
-      times ??= await origin.times(head.commit, new Set(missing.map((entry) => entry.path)));
-      return times.get(path) ?? Date.now();
+    // Only notes without a date of their own need the history: asked for at most once where it is one walk for all.
+    let times = new Map<string, number>();
+    const date = async (undated: IndexedDocument[]) => {
+      if (undated.length === 0) return;
+      if (origin.remote || times.size === 0) {
+        const wanted = origin.remote ? undated : missing;
+        times = await origin.times(head.commit, new Set(wanted.map(({ path }) => path)));
+      }
+      for (const each of undated) each.timeMs = times.get(each.path) ?? Date.now();
     };
     const sizes = await origin.sizes(missing.map((entry) => entry.blob));
     for (const batch of batches(missing, (entry) => sizes.get(entry.blob) ?? 0)) {
       signal?.throwIfAborted();
       const small = batch.filter((entry) => (sizes.get(entry.blob) ?? 0) <= LIMITS.indexedBytes);
       const contents = await origin.read(small.map((entry) => entry.blob));
-      const documents = [];
+      const documents: IndexedDocument[] = [];
       for (const entry of batch) {
         const bytes = sizes.get(entry.blob);
         const content = contents.get(entry.blob) ?? null;
@@ -226,10 +287,9 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
           content,
           changedMs: UNDATED,
         };
-        const document = indexDocument(source);
-        if (document.timeMs === UNDATED) document.timeMs = await changedAt(entry.path);
-        documents.push(document);
+        documents.push(indexDocument(source));
       }
+      await date(documents.filter(({ timeMs }) => timeMs === UNDATED));
       await mirror.stage(documents);
       reach('sync:after-stage');
       done += batch.length;
@@ -239,7 +299,7 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
     }
   }
 
-  async function problems(notices: { path: string; reason: string }[]) {
+  async function problems(notices: Notice[]) {
     const stored = await mirror.snapshot((view) => view.problems(EVERYBODY, 100_000));
     const all = [...notices, ...stored];
     return { problems: all, problemCount: all.length };
@@ -273,13 +333,11 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
   return {
     /** Whether `.strataignore` of a commit leaves a path out. */
     async leavesOut(commit: string, path: string): Promise<boolean> {
-      const blob = (await origin.find(commit, [IGNORE_FILE])).get(IGNORE_FILE);
-      const rules = blob === undefined ? null : await ignoreRules([{ path: IGNORE_FILE, blob, type: 'file' }], []);
-      return rules?.ignores(readablePath(path)) ?? false;
+      return (await ignoreAt(commit)).ignore?.ignores(readablePath(path)) ?? false;
     },
 
     /** What the mirror should hold at a head: path to blob id. */
-    async expected(head: Head | null): Promise<Map<string, string>> {
+    async expected(head: Tip | null): Promise<Map<string, string>> {
       const { documents } = head === null ? { documents: [] } : await listing(head.commit, undefined);
       return new Map(documents.map(({ path, blob }) => [path, blob]));
     },
@@ -298,6 +356,23 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
 }
 
 export type Sync = ReturnType<typeof createSync>;
+
+interface Notice {
+  path: string;
+  reason: string;
+}
+
+interface Rules {
+  ignore: Ignore | null;
+  problem?: Notice;
+}
+
+interface Target {
+  head: Head | null;
+  documents: TreeEntry[];
+  gone: string[];
+  notices: Notice[];
+}
 
 const IGNORE_FILE = '.strataignore';
 const UNDATED = Number.MIN_SAFE_INTEGER;

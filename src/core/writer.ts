@@ -15,12 +15,14 @@ import {
 import { explain, MemoryError, toMemoryError } from './errors.js';
 import { objectId, shortHash } from './hash.js';
 import { createHealer } from './healer.js';
-import { indexDocument } from './index-document.js';
+import { createLanding, type Patience } from './landing.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
+import { commitMessage, newestPointers } from './message.js';
+import type { Outbox } from './outbox.js';
 import { reach } from './points.js';
-import type { CommitResult, Durable, Head, Mirror, Mutex, Origin } from './ports.js';
-import { createPreparer, messageOf } from './prepare.js';
+import type { Durable, Mirror, Mutex, Origin, Tip } from './ports.js';
+import { createPreparer, nameOf } from './prepare.js';
 import type { Redactions } from './redact.js';
 import type { Sync } from './sync.js';
 import { within } from './within.js';
@@ -31,38 +33,32 @@ export interface WriterDependencies {
   durable: Durable;
   mutex: Mutex;
   sync: Sync;
+  outbox: Outbox;
+  saveDeadlineMs: number;
   log: Log;
 }
 
-type Committed = Extract<CommitResult, { outcome: 'committed' }>;
+/** Sent, and nobody can say what became of it. */
+class Unsettled extends Error {
+  readonly sent: Prepared[];
 
-/** A commit that stands at the origin and is not in the mirror yet. */
-interface Landed {
-  group: Pending[];
-  prepared: Prepared[];
-  result: Committed;
-  /** The database's clock from before the commit's parent was asked for. */
-  beforeMs: number | null;
-  /** Where the mirror stood at the parent before the commit was sent. */
-  generation: number | null;
-  /** The mirror knows of these saves. */
-  doubted: boolean;
-  patience: Patience;
-}
-
-interface Patience {
-  leftMs: number;
+  constructor(sent: Prepared[], cause: MemoryError) {
+    super('unsettled', { cause });
+    this.sent = sent;
+  }
 }
 
 /**
  * Saves: origin first. Doubt in the mirror, then one commit for all that is waiting, then the mirror. Only a commit
  * makes a save; the mirror failing is a warning on the receipt.
  */
-export function createWriter({ origin, mirror, durable, mutex, sync, log }: WriterDependencies) {
+export function createWriter(dependencies: WriterDependencies) {
+  const { origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, log } = dependencies;
   let waiting: Pending[] = [];
   let working: Promise<void> | undefined;
   const preparer = createPreparer({ origin, mirror, sync });
   const healer = createHealer({ mirror, sync, log });
+  const landing = createLanding({ origin, mirror, durable, sync, healer, log });
   const inFlight = new Map<string, Promise<Receipt>>();
 
   async function save(caller: Caller, draft: Draft, signal?: AbortSignal): Promise<Receipt> {
@@ -74,7 +70,8 @@ export function createWriter({ origin, mirror, durable, mutex, sync, log }: Writ
       const receipt = await known.catch((error) => {
         if (toMemoryError(error).code !== 'cancelled') throw error;
       });
-      if (receipt) return { ...receipt, status: 'already saved', tookMs: performance.now() - startedAt };
+      const status = receipt?.status === 'saved' ? 'already saved' : receipt?.status;
+      if (receipt && status) return { ...receipt, status, tookMs: performance.now() - startedAt };
       // That it was cancelled is the other caller's wish, not this one's.
       if (inFlight.get(twin) === known) inFlight.delete(twin);
     }
@@ -104,7 +101,7 @@ export function createWriter({ origin, mirror, durable, mutex, sync, log }: Writ
         draft,
         redactions,
         keptRedactions: {},
-        deadlineAt: startedAt + LIMITS.saveDeadlineMs,
+        deadlineAt: startedAt + saveDeadlineMs,
         signal,
         answered: false,
         resolve(receipt) {
@@ -160,20 +157,57 @@ export function createWriter({ origin, mirror, durable, mutex, sync, log }: Writ
     try {
       await commitGroup(live);
     } catch (error) {
-      const known = toMemoryError(error);
+      const sent = error instanceof Unsettled ? error.sent : [];
+      const known = toMemoryError(error instanceof Unsettled ? error.cause : error);
       // Those that were put back to wait for their turn are not part of this failure.
       const failed = live.filter((each) => !each.answered && !waiting.includes(each));
-      if (failed.length > 1 && known.code !== 'origin_unavailable' && known.code !== 'deadline') {
+      const reachable = sent.length === 0 && known.code !== 'origin_unavailable' && known.code !== 'deadline';
+      if (failed.length > 1 && reachable) {
         for (const each of failed) await settleGroup([each]);
         return;
       }
       // A group has the time of its oldest save; the others still have theirs.
       const now = performance.now();
       const young = known.code === 'deadline' ? failed.filter((each) => each.deadlineAt > now) : [];
-      if (young.length < failed.length) waiting = [...young, ...waiting];
-      const over = young.length < failed.length ? failed.filter((each) => !young.includes(each)) : failed;
+      const mayWait = young.length < failed.length;
+      if (mayWait) waiting = [...young, ...waiting];
+      const over = mayWait ? failed.filter((each) => !young.includes(each)) : failed;
       log.warn('save failed', { why: explain(error), saves: over.length });
-      for (const each of over) each.reject(known);
+      if (outbox.enabled && !reachable) await keepInOutbox(over, sent, known);
+      else for (const each of over) each.reject(sent.length > 0 ? unknownOutcome(sent, known) : known);
+    }
+  }
+
+  /** What the origin did not take, or did not say that it took, waits on this machine. */
+  async function keepInOutbox(group: Pending[], sent: Prepared[], why: MemoryError): Promise<void> {
+    const keep = async (prepared: Prepared[], status: 'queued' | 'unknown') => {
+      if (prepared.length === 0) return;
+      await outbox.keep(prepared, status === 'unknown');
+      for (const { pending, change } of prepared) {
+        const blob = objectId('blob', change.content as Uint8Array, 'sha1');
+        pending.resolve(receiptFor(pending, change.path, blob, null, status, 'behind', [why.message]));
+      }
+    };
+    try {
+      await keep(
+        sent.filter(({ pending }) => !pending.answered),
+        'unknown',
+      );
+      for (let open = group.filter((each) => !each.answered); open.length > 0; ) {
+        const ground = { tip: null, atHead: false, offline: true, queue: await outbox.waiting() };
+        const { prepared, later } = await preparer.prepare(open, ground);
+        await keep(prepared, 'queued');
+        open = later;
+      }
+    } catch (error) {
+      const failure = toMemoryError(error);
+      const both = new MemoryError(
+        why.code,
+        `${why.message} It could not be kept on this machine either: ${failure.message} Nothing was saved.`,
+        failure.hint,
+        error,
+      );
+      for (const each of group.filter((one) => !one.answered)) each.reject(failure.code === 'refused' ? failure : both);
     }
   }
 
@@ -181,10 +215,11 @@ export function createWriter({ origin, mirror, durable, mutex, sync, log }: Writ
     const warnings: string[] = [];
     const deadlineAt = Math.min(...group.map((each) => each.deadlineAt));
     await lookAtDurable(warnings);
+    // In order: what waits goes first.
+    await outbox.deliver();
     reach('save:before-doubt');
     const doubted = await placeDoubts(group, deadlineAt, warnings);
     reach('save:after-doubt');
-    let sent: Prepared[] | null = null;
     // For all that this group waits for the mirror in vain, however often it has to try.
     const patience = { leftMs: LIMITS.mirrorWriteMs };
     try {
@@ -192,31 +227,30 @@ export function createWriter({ origin, mirror, durable, mutex, sync, log }: Writ
         if (performance.now() > deadlineAt) break;
         // From before the head is asked for: what the commit then proves is at least as new.
         const beforeMs = doubted ? await mirror.clock().catch(() => null) : null;
-        const head = await origin.head();
-        const generation = doubted ? await catchUp(head, patience) : null;
+        const { tip, generation } = await standOn(doubted, attempt === 0, patience);
         const atHead = generation !== null;
-        const { prepared, later } = await preparer.prepare(group, head, atHead);
+        const { prepared, later } = await preparer.prepare(group, { tip, atHead, offline: false, queue: [] });
         waiting.push(...later);
         group = group.filter((each) => !later.includes(each));
         if (prepared.length === 0) {
           if (doubted) await mirror.settle(group.map((each) => each.saveId)).catch(() => healer.heal());
           return;
         }
-        const changes = [...prepared.map((each) => each.change), ...(await preparer.pointers(prepared, atHead))];
-        sent = prepared;
+        const named = prepared.map(nameOf);
         const result = await origin.commit({
-          changes,
-          expected: head?.commit ?? null,
-          message: messageOf(prepared),
+          changes: [...prepared.map(({ change }) => change), ...(await newestPointers(atHead ? mirror : null, named))],
+          expected: tip?.commit ?? null,
+          message: commitMessage(named),
           authorName: prepared[0]?.pending.caller.subject ?? '',
           deadlineAt,
         });
+        if (result.outcome === 'unknown') throw new Unsettled(prepared, result.cause);
         if (result.outcome === 'committed') {
           reach('save:after-commit');
-          await placeInMirror({ group, prepared, result, beforeMs, generation, doubted, patience }, warnings);
+          const place = { group, prepared, result, beforeMs, generation, doubted, patience };
+          await landing.place(result.direct ? place : { ...place, beforeMs: null, generation: null }, warnings);
           return;
         }
-        sent = null;
         if (result.outcome === 'conflict') group = dropConflicting(group, prepared, result);
         else await delay(Math.random() * Math.min(5 * 2 ** Math.min(attempt, 6), 200));
         // Those that were answered on the way are not sent with the next try: their doubts go now.
@@ -231,37 +265,30 @@ export function createWriter({ origin, mirror, durable, mutex, sync, log }: Writ
         'Save again.',
       );
     } catch (error) {
-      const { code } = toMemoryError(error);
-      if (sent === null || code === 'refused' || code === 'deadline') {
-        if (doubted) await mirror.settle(group.map((each) => each.saveId)).catch(() => {});
-        throw error;
-      }
-      // Sent, and the answer was lost: our blobs at the head tell.
-      const result = await landed(sent);
-      if (result)
-        await placeInMirror(
-          { group, prepared: sent, result, beforeMs: null, generation: null, doubted, patience },
-          warnings,
-        );
-      else throw unknownOutcome(sent, error);
+      // What may have been sent stays in doubt until its deadline.
+      if (doubted && !(error instanceof Unsettled))
+        await mirror.settle(group.map((each) => each.saveId)).catch(() => {});
+      throw error;
     }
   }
 
-  /** The head, where it holds what was sent; null where it does not, or cannot be asked. */
-  async function landed(sent: Prepared[]): Promise<Committed | null> {
-    try {
-      const head = await origin.head();
-      if (head === null) return null;
-      const algorithm = head.commit.length === 64 ? 'sha256' : 'sha1';
-      const paths = sent.map(({ change }) => change.path);
-      const found = await origin.find(head.commit, paths);
-      const blobs = new Map(
-        sent.map(({ change }) => [change.path, objectId('blob', change.content as Uint8Array, algorithm)]),
-      );
-      return paths.every((path) => found.get(path) === blobs.get(path)) ? { outcome: 'committed', head, blobs } : null;
-    } catch {
-      return null;
+  /**
+   * The head to build on, and the generation at which the mirror stands there (null where it does not). An origin far
+   * away is not asked first: where the mirror was lately at the head, the commit itself tells whether it still is.
+   */
+  async function standOn(
+    doubted: boolean,
+    first: boolean,
+    patience: Patience,
+  ): Promise<{ tip: Tip | null; generation: number | null }> {
+    if (doubted && first && origin.remote && !healer.behind()) {
+      const state = await mirror.snapshot((view) => view.state()).catch(() => null);
+      const ageMs = state?.confirmedAtMs == null ? Number.NaN : state.nowMs - state.confirmedAtMs;
+      if (state?.head?.commit && ageMs >= 0 && ageMs < LIMITS.presumedHeadMs)
+        return { tip: state.head, generation: state.generation };
     }
+    const tip = await origin.head();
+    return { tip, generation: doubted ? await catchUp(tip, patience) : null };
   }
 
   /** A durable store that fails is a warning; one that a newer program has written is not to be gone past. */
@@ -291,7 +318,7 @@ export function createWriter({ origin, mirror, durable, mutex, sync, log }: Writ
   }
 
   /** The generation at which the mirror stands at `head`, after bringing it there if need be; null where it does not. */
-  async function catchUp(head: Head | null, patience: Patience): Promise<number | null> {
+  async function catchUp(head: Tip | null, patience: Patience): Promise<number | null> {
     const startedAt = performance.now();
     try {
       for (const synced of [false, true]) {
@@ -320,86 +347,21 @@ export function createWriter({ origin, mirror, durable, mutex, sync, log }: Writ
     return group.filter((each) => each !== hit);
   }
 
-  async function placeInMirror(commit: Landed, warnings: string[]): Promise<void> {
-    const { group, prepared, result, doubted } = commit;
-    let placed = false;
-    try {
-      reach('save:before-apply');
-      placed = await applyStep(commit);
-      // A mirror that could not take the doubt has had its time: nobody waits for it once more.
-      if (!placed && !doubted) healer.heal();
-      else if (!placed) {
-        // Somebody else's step lies between: the trees tell.
-        await within(commit.patience.leftMs, sync.run({ reason: 'after a save' }));
-        placed = true;
-        await mirror.settle(group.map((each) => each.saveId));
-      }
-      reach('save:after-apply');
-    } catch (error) {
-      warnings.push(
-        `mirror: ${toMemoryError(error).message} The note is safe at the origin; the next read brings the mirror up to date.`,
-      );
-      healer.heal();
-    }
-    for (const { pending, change } of prepared) {
-      pending.resolve(
-        receiptFor(
-          pending,
-          change.path,
-          result.blobs.get(change.path) ?? '',
-          result.head,
-          'saved',
-          placed ? 'saved' : 'behind',
-          warnings,
-        ),
-      );
-    }
-    for (const { pending, change } of prepared) {
-      const { subject, client } = pending.caller;
-      void durable
-        .audit({
-          origin: origin.name,
-          subject,
-          client,
-          action: pending.draft.edit || pending.draft.record ? 'edit' : 'save',
-          target: change.path,
-        })
-        .catch((error) => log.warn('audit row not written', { why: explain(error) }));
-    }
-  }
-
-  /** False where the mirror did not stand at the commit's parent from before it was sent until now. */
-  async function applyStep({ group, prepared, result, beforeMs, generation }: Landed): Promise<boolean> {
-    if (generation === null) return false;
-    const documents = prepared.map(({ change }) => {
-      const content = change.content as Uint8Array;
-      return indexDocument({
-        path: change.path,
-        blob: result.blobs.get(change.path) ?? '',
-        type: 'file',
-        bytes: content.length,
-        content,
-        changedMs: Date.now(),
-      });
-    });
-    return mirror.apply({
-      expectedGeneration: generation,
-      head: result.head,
-      documents,
-      live: documents.map(({ path, blob }) => ({ path, blob })),
-      gone: [],
-      settles: group.map((each) => each.saveId),
-      confirmedAtMs: beforeMs,
-      inside: () => reach('save:inside-apply'),
-    });
-  }
-
   return {
     save,
     /** Waits for what is under way. */
     async close(): Promise<void> {
       await working;
       await healer.close();
+    },
+    /** Sends what waits for the origin, in turn with saves. Returns how many are there now. Throws what keeps them. */
+    async deliver(): Promise<number> {
+      const release = await mutex.acquire(`save-${shortHash(origin.name)}`, LIMITS.saveTurnMs).catch(() => null);
+      try {
+        return await outbox.deliver(true);
+      } finally {
+        release?.();
+      }
     },
     /** The mirror may lack a save of this process, and nothing in it says so. */
     behind: healer.behind,

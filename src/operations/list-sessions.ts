@@ -57,6 +57,8 @@ export const listSessions = defineOperation({
         timeMs: z.number(),
         tags: z.array(z.string()),
         reason: z.string().nullable(),
+        /** It waits for the origin. */
+        queued: z.boolean(),
       }),
     ),
     cursor: z.string().nullable(),
@@ -87,19 +89,25 @@ export const listSessions = defineOperation({
         total: await reading.count(caller, filter),
       }),
     );
-    const held = after === undefined ? services.ephemeral.list(caller, filter) : [];
-    const page = value.found.slice(0, limit);
-    const last = page.at(-1);
+    const all = await services.held.list(caller, filter);
+    const paths = new Set(all.map(({ document }) => document.path));
+    const held = after === undefined ? all : [];
+    const page = value.found.slice(0, limit).filter(({ path }) => !paths.has(path));
+    const last = value.found.slice(0, limit).at(-1);
     return {
       total: value.total + held.length,
-      notes: [...held, ...page].map(({ id, title, project, kind, timeMs, tags, reason }) => ({
-        id,
-        title,
-        project,
-        kind,
-        timeMs,
-        tags,
-        reason,
+      notes: [
+        ...held.map(({ document, queued }) => ({ ...document, queued })),
+        ...page.map((document) => ({ ...document, queued: false })),
+      ].map((each) => ({
+        id: each.id,
+        title: each.title,
+        project: each.project,
+        kind: each.kind,
+        timeMs: each.timeMs,
+        tags: each.tags,
+        reason: each.reason,
+        queued: each.queued,
       })),
       cursor: value.found.length > limit && last ? encodeCursor(last) : null,
       provenance: from,
@@ -114,6 +122,7 @@ export const listSessions = defineOperation({
         note.kind === 'session' ? '' : note.kind,
         note.tags.map((tag) => `#${tag}`).join(' '),
         note.reason ? 'doubtful' : '',
+        note.queued ? 'queued, not at the origin yet' : '',
       ].filter((part) => part !== '');
       return `- ${minute(note.timeMs)} ${note.title} · ${extra.join(' · ')} · \`${note.id}\``;
     });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { firstSentences } from '../core/digest.js';
 import type { Document } from '../core/documents.js';
 import { fitted } from '../core/fit.js';
-import { day, fence, provenanceLine } from '../core/format.js';
+import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { budget, consistency, defineOperation, provenance } from './operation.js';
 
@@ -15,6 +15,8 @@ const note = z.object({
   summary: z.string(),
   decisions: z.array(z.string()),
   nextSteps: z.array(z.string()),
+  /** It waits for the origin. */
+  queued: z.boolean(),
 });
 
 export const loadContext = defineOperation({
@@ -32,6 +34,8 @@ export const loadContext = defineOperation({
     total: z.number(),
     notes: z.array(note),
     /** Where the project has no notes: which projects have. */
+    /** What is not at the origin, in every project; `why` is what the origin last said. */
+    unconfirmed: z.object({ queued: z.number(), unknown: z.number(), conflicts: z.number(), why: z.string() }),
     others: z.array(z.object({ project: z.string(), documents: z.number(), lastMs: z.number() })),
     provenance,
   }),
@@ -63,19 +67,25 @@ export const loadContext = defineOperation({
         };
       },
     );
-    const held = services.ephemeral.list(caller, { project: named });
+    const held = await services.held.list(caller, { project: named });
+    const paths = new Set(held.map(({ document }) => document.path));
+    const found = value.found.filter(({ path }) => !paths.has(path));
     return {
       project: named,
       total: value.total + held.length,
-      notes: [...held, ...value.found].map(toNote),
+      notes: [
+        ...held.map(({ document, queued }) => toNote(document, queued)),
+        ...found.map((document) => toNote(document, false)),
+      ],
+      unconfirmed: await services.outbox.unconfirmed(),
       others: value.others.slice(0, 10),
       provenance: from,
     };
   },
 
-  async format({ project, total, notes, others, provenance: from }, input) {
+  async format({ project, total, notes, unconfirmed, others, provenance: from }, input) {
     const most = input.max_tokens ?? LIMITS.budgetDefaultTokens;
-    const foot = provenanceLine(from);
+    const foot = [unconfirmedLine(unconfirmed), provenanceLine(from)].filter((line) => line !== '').join('\n');
     if (notes.length === 0) {
       const known = others.map((each) => `- ${each.project}: ${each.documents} notes, last ${day(each.lastMs)}`);
       return fitted(most, known, (shown) =>
@@ -132,7 +142,7 @@ function contextLines(notes: z.infer<typeof note>[]): Line[] {
     add(
       'latest',
       each.id,
-      `- ${day(each.timeMs)} **${each.title}** \`${each.id}\`${each.summary ? `\n  ${firstSentences(each.summary, LINE_CHARS)}` : ''}`,
+      `- ${day(each.timeMs)} **${each.title}** \`${each.id}\`${each.queued ? ' (queued)' : ''}${each.summary ? `\n  ${firstSentences(each.summary, LINE_CHARS)}` : ''}`,
     );
   const steps = (each: z.infer<typeof note>, most: number) => {
     for (const step of each.nextSteps.slice(0, most))
@@ -157,8 +167,9 @@ function contextLines(notes: z.infer<typeof note>[]): Line[] {
   return lines;
 }
 
-function toNote({ id, title, kind, project, timeMs, digest }: Document): z.infer<typeof note> {
+function toNote({ id, title, kind, project, timeMs, digest }: Document, queued: boolean): z.infer<typeof note> {
   return {
+    queued,
     id,
     title,
     kind,

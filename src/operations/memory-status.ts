@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { toMemoryError } from '../core/errors.js';
-import { age, kilobytes } from '../core/format.js';
+import { age, kilobytes, unconfirmedLine } from '../core/format.js';
+import { LIMITS } from '../core/limits.js';
 import { VERSION } from '../version.js';
 import { defineOperation } from './operation.js';
 
@@ -18,6 +19,7 @@ export const memoryStatus = defineOperation({
     doubtful: z.number().nullable(),
     behind: z.boolean().nullable(),
     doubts: z.number().nullable(),
+    unconfirmed: z.object({ queued: z.number(), unknown: z.number(), conflicts: z.number(), why: z.string() }),
     tiers: z.array(tier),
     syncs: z.array(z.object({ reason: z.string(), result: z.string(), finishedAtMs: z.number() })),
     alerts: z.array(z.string()),
@@ -55,7 +57,11 @@ export const memoryStatus = defineOperation({
       const found = await origin.head();
       return {
         value: { commit: found?.commit ?? '' },
-        detail: `${origin.branch()}, ${found ? `head ${found.commit.slice(0, 12)}` : 'no commits yet'}`,
+        detail: [
+          origin.branch(),
+          found ? `head ${found.commit.slice(0, 12)}` : 'no commits yet',
+          ...origin.notes(),
+        ].join(', '),
       };
     });
     const stand = await probe('mirror', async () => {
@@ -75,6 +81,9 @@ export const memoryStatus = defineOperation({
         detail: `${kind}, ${state.head ? state.head.commit.slice(0, 12) || 'no commits yet' : 'never synced'}, generation ${state.generation}, ${confirmed}, ${kilobytes(bytes)}`,
       };
     });
+    const unconfirmed = await services.outbox.unconfirmed();
+    if (unconfirmed.queued + unconfirmed.unknown > LIMITS.outboxAlert)
+      alerts.push(`over ${LIMITS.outboxAlert} saves wait for the origin. ${unconfirmed.why}`);
     const syncs = await probe('durable store', async () => {
       const { schema } = await durable.describe();
       return { value: await durable.lastSyncs(origin.name, 3), detail: `schema ${schema}` };
@@ -86,6 +95,7 @@ export const memoryStatus = defineOperation({
       doubtful: stand?.doubtful ?? null,
       behind: head && stand ? (stand.state.head?.commit ?? null) !== head.commit : null,
       doubts: stand?.state.doubts ?? null,
+      unconfirmed,
       tiers,
       syncs: (syncs ?? []).map(({ reason, result, finishedAtMs }) => ({ reason, result, finishedAtMs })),
       alerts,
@@ -102,6 +112,7 @@ export const memoryStatus = defineOperation({
     return [
       `strata-memory ${output.version} · origin ${output.origin}`,
       facts.join(' · '),
+      ...[unconfirmedLine(output.unconfirmed)].filter((line) => line !== ''),
       ...output.tiers.map((each) => `- ${each.name} ${each.state} (${each.tookMs.toFixed(1)} ms): ${each.detail}`),
       output.syncs.length === 0
         ? 'No syncs yet.'

@@ -47,8 +47,9 @@ export const readMemory = defineOperation({
 
   async run(input, { services, caller }) {
     const id = cleanId(input.id);
-    const held = services.ephemeral.get(caller, id);
-    if (held) return answerOf({ ...held.document, content: held.content }, input.section, IN_PROCESS);
+    const held = await services.held.get(caller, id.replace(/\.md$/, ''));
+    if (held)
+      return answerOf({ ...held.document, content: held.content }, input.section, held.queued ? IN_OUTBOX : IN_PROCESS);
     const { value, provenance: from } = await services.reader.read(
       caller,
       input.consistency,
@@ -86,7 +87,8 @@ export const readMemory = defineOperation({
     if (output.reason !== null) facts.push(`doubtful: ${output.reason}`);
     if (output.base64 !== null) facts.push('its exact bytes are attached');
     const whole = named ? '' : `\n${fence(`id: ${output.id}`, 'stored id')}`;
-    const from = output.provenance.tier === IN_PROCESS.tier ? IN_PROCESS.tier : provenanceLine(output.provenance);
+    const { tier } = output.provenance;
+    const from = [IN_PROCESS.tier, IN_OUTBOX.tier].includes(tier) ? tier : provenanceLine(output.provenance);
     return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}\n${from}`;
   },
 
@@ -106,6 +108,9 @@ const IN_PROCESS: Provenance = {
   skipped: [],
   notes: [],
 };
+
+/** Where a queued note comes from. */
+const IN_OUTBOX: Provenance = { ...IN_PROCESS, tier: 'outbox of this machine: queued, not at the origin yet' };
 
 function answerOf(found: Document & { content: Uint8Array }, section: string | undefined, from: Provenance) {
   const { text } = decodeText(found.content);

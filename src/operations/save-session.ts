@@ -35,7 +35,7 @@ export const saveSession = defineOperation({
     replaces: z.string().optional().describe('blob id you read'),
   }),
   output: z.object({
-    status: z.enum(['saved', 'already saved', 'kept in memory']),
+    status: z.enum(['saved', 'already saved', 'queued', 'unknown', 'kept in memory']),
     id: z.string(),
     path: z.string(),
     project: z.string(),
@@ -140,18 +140,25 @@ export const saveSession = defineOperation({
     if (receipt.status === 'kept in memory')
       return `Kept in this process's memory only, until it ends: \`${receipt.id}\` (project ${receipt.project}). Not saved anywhere.`;
     const parts = [
-      `${receipt.status === 'saved' ? 'Saved' : 'Already saved'}: \`${receipt.id}\``,
+      `${HEADINGS[receipt.status]}: \`${receipt.id}\``,
       // An edited note keeps its own project, which is stored text.
       input.id === undefined ? `project ${receipt.project}` : '',
       `blob ${receipt.blob}`,
-      `commit ${receipt.commit.slice(0, 12)}`,
-      `origin ${receipt.tiers.origin}, mirror ${receipt.tiers.mirror}`,
+      receipt.commit === '' ? '' : `commit ${receipt.commit.slice(0, 12)}`,
+      receipt.commit === '' ? '' : `origin ${receipt.tiers.origin}, mirror ${receipt.tiers.mirror}`,
       redactionsLine(receipt.redactions),
       ...receipt.warnings.map((warning) => `warning: ${warning}`),
     ];
     return parts.filter((part) => part !== '').join(' · ');
   },
 });
+
+const HEADINGS = {
+  saved: 'Saved',
+  'already saved': 'Already saved',
+  queued: 'QUEUED, not saved yet: kept on this machine, sent when the origin answers',
+  unknown: 'UNKNOWN whether it was saved: sent, the answer was lost; kept on this machine until that is settled',
+} as const;
 
 function editOf(
   id: string | undefined,
@@ -179,7 +186,9 @@ function editOf(
 
 /** An edit has to say which version it was made from: the answer carries the one to use. */
 async function replacesMissing(services: Services, caller: Caller, id: string): Promise<MemoryError> {
-  const { value } = await services.reader.read(caller, 'fresh', 'fresh', (reading) => reading.get(caller, id));
+  const held = (await services.held.get(caller, id))?.document;
+  const read = () => services.reader.read(caller, 'fresh', 'fresh', (reading) => reading.get(caller, id));
+  const value = held ?? (await read()).value;
   if (!value) return noSuchNote(services, caller, id);
   return new MemoryError(
     'invalid_input',

@@ -38,6 +38,8 @@ export const searchMemory = defineOperation({
         passage: z.string(),
         matched: z.array(z.string()),
         score: z.number(),
+        /** It waits for the origin. */
+        queued: z.boolean(),
       }),
     ),
     provenance,
@@ -82,13 +84,16 @@ export const searchMemory = defineOperation({
             passage: passage.text,
             matched: passage.matched,
             score,
+            queued: false,
           });
         }
         return { hits, searched: await reading.count(caller, filter) };
       },
     );
-    const held = services.ephemeral.search(caller, terms, filter).map(({ document, content }) => {
-      const passage = bestPassage(decodeText(content).text, terms, LIMITS.passageChars);
+    const found = await services.held.search(caller, terms, filter);
+    const paths = new Set(found.map(({ document }) => document.id));
+    const held = found.map(({ document, content, queued }) => {
+      const passage = bestPassage(readFrontMatter(decodeText(content).text).body, terms, LIMITS.passageChars);
       return {
         id: document.id,
         title: document.title,
@@ -98,12 +103,14 @@ export const searchMemory = defineOperation({
         passage: passage.text,
         matched: passage.matched,
         score: 0,
+        queued,
       };
     });
     return {
       terms,
       searched: value.searched + held.length,
-      hits: [...value.hits, ...held].slice(0, limit),
+      // Few, recent and nowhere else: they come first.
+      hits: [...held, ...value.hits.filter(({ id }) => !paths.has(id))].slice(0, limit),
       provenance: from,
     };
   },
@@ -120,7 +127,8 @@ export const searchMemory = defineOperation({
     const lines = (passageChars: number) =>
       hits.map((hit) => {
         const heading = hit.heading === '' || hit.heading === hit.title ? '' : `${firstSentences(hit.heading, 120)}: `;
-        const line = `${day(hit.timeMs)} **${hit.title}** · ${hit.project} · \`${hit.id}\``;
+        const state = hit.queued ? ' · queued, not at the origin yet' : '';
+        const line = `${day(hit.timeMs)} **${hit.title}** · ${hit.project} · \`${hit.id}\`${state}`;
         if (passageChars === 0) return line;
         const why = hit.matched.length > 0 ? `has ${hit.matched.slice(0, 8).join(', ')}` : 'by title';
         return `${line} · ${why}\n  ${heading}${firstSentences(hit.passage, passageChars)}`;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { toMemoryError } from '../core/errors.js';
 import { fence } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { defineOperation } from './operation.js';
@@ -19,6 +20,9 @@ export const syncNow = defineOperation({
     problems: z.array(z.object({ path: z.string(), reason: z.string() })),
     problemCount: z.number(),
     tookMs: z.number(),
+    /** Queued saves that reached the origin in this call, and what keeps the others from it. */
+    delivered: z.number(),
+    undelivered: z.string().nullable(),
   }),
   effect: 'change',
   idempotent: true,
@@ -27,14 +31,26 @@ export const syncNow = defineOperation({
   command: { name: 'sync', about: "Brings the mirror to the repository's head", positionals: [], examples: ['sync'] },
 
   async run(_input, { services, signal, progress }) {
+    let delivered = 0;
+    let undelivered: string | null = null;
+    try {
+      delivered = await services.writer.deliver();
+    } catch (error) {
+      const { message, hint } = toMemoryError(error);
+      undelivered = `${message} ${hint}`;
+    }
     const { head, ...report } = await services.sync.run({ reason: 'sync_now', explain: true, signal, progress });
-    return { ...report, commit: head?.commit ?? '' };
+    return { ...report, commit: head?.commit ?? '', delivered, undelivered };
   },
 
-  format({ result, commit, added, changed, removed, total, problems, problemCount, tookMs }) {
+  format({ result, commit, added, changed, removed, total, problems, problemCount, tookMs, delivered, undelivered }) {
     const at = commit === '' ? 'no commits yet' : `commit ${commit.slice(0, 12)}`;
     const what = result === 'unchanged' ? 'nothing new' : `${added} added, ${changed} changed, ${removed} removed`;
-    const head = `Synced to ${at}: ${what}; ${total} documents (${Math.round(tookMs)} ms).`;
+    const outbox = [
+      delivered > 0 ? ` Delivered ${delivered} queued save${delivered === 1 ? '' : 's'}.` : '',
+      undelivered === null ? '' : ` Queued saves still wait: ${undelivered}`,
+    ].join('');
+    const head = `Synced to ${at}: ${what}; ${total} documents (${Math.round(tookMs)} ms).${outbox}`;
     if (problemCount === 0) return head;
     const list = problems.slice(0, LIMITS.reportedProblems * 4).map(({ path, reason }) => `- \`${path}\`: ${reason}`);
     const more = problemCount > list.length ? `\n…and ${problemCount - list.length} more` : '';

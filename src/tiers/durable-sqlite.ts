@@ -1,6 +1,6 @@
-import type { Durable, SyncRun } from '../core/ports.js';
+import type { Conflict, Durable, OutboxEntry, SyncRun } from '../core/ports.js';
 import { DURABLE_SCHEMA, DURABLE_VERSION } from './schema-sqlite.js';
-import { createSqlite } from './sqlite.js';
+import { createSqlite, type Row } from './sqlite.js';
 
 /** What exists nowhere else, in one SQLite file with `synchronous=FULL`. It is migrated forward, never rebuilt. */
 export function createSqliteDurable(path: string): Durable {
@@ -45,6 +45,63 @@ export function createSqliteDurable(path: string): Durable {
           details: JSON.parse(String(row.details)) as Record<string, unknown>,
         }));
       }),
+    queue: (origin, saves) =>
+      database.write(async (query) => {
+        for (const save of saves)
+          await query(
+            `INSERT INTO outbox (origin, save_id, path, content, expect, subject, client, queued_at_ms, sent, attempts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) ON CONFLICT (save_id) DO NOTHING`,
+            [
+              origin,
+              save.saveId,
+              save.path,
+              save.content,
+              save.expect,
+              save.subject,
+              save.client,
+              Math.round(save.queuedAtMs),
+              save.sent ? 1 : 0,
+            ],
+          );
+      }),
+    queued: (origin) =>
+      database.read(async (query) =>
+        (await query('SELECT * FROM outbox WHERE origin = $1 ORDER BY entry', [origin])).map(toEntry),
+      ),
+    sending: (entries) =>
+      database.write(async (query) => {
+        for (const entry of entries)
+          await query('UPDATE outbox SET sent = 1, attempts = attempts + 1 WHERE entry = $1', [entry]);
+      }),
+    sendingFailed: (entries, why) =>
+      database.write(async (query) => {
+        for (const entry of entries) await query('UPDATE outbox SET last_error = $2 WHERE entry = $1', [entry, why]);
+      }),
+    settled: (entries) =>
+      database.write(async (query) => {
+        for (const entry of entries) await query('DELETE FROM outbox WHERE entry = $1', [entry]);
+      }),
+    lost: (entry, currentBlob) =>
+      database.write(async (query) => {
+        await query(
+          `INSERT INTO conflicts (origin, path, content, read_at_blob, current_blob, subject, found_at_ms)
+           SELECT origin, path, content, expect, $2, subject, $3 FROM outbox WHERE entry = $1`,
+          [entry, currentBlob, Date.now()],
+        );
+        await query('DELETE FROM outbox WHERE entry = $1', [entry]);
+      }),
+    conflicts: (origin) =>
+      database.read(async (query) =>
+        (
+          await query('SELECT * FROM conflicts WHERE origin = $1 AND resolved_at_ms IS NULL ORDER BY conflict', [
+            origin,
+          ])
+        ).map(toConflict),
+      ),
+    resolved: (conflict) =>
+      database.write(async (query) => {
+        await query('UPDATE conflicts SET resolved_at_ms = $2 WHERE conflict = $1', [conflict, Date.now()]);
+      }),
     audit: (entry) =>
       database.write(async (query) => {
         await query(
@@ -61,4 +118,36 @@ export function createSqliteDurable(path: string): Durable {
     },
     close: () => database.close(),
   };
+}
+
+function toEntry(row: Row): OutboxEntry {
+  return {
+    entry: Number(row.entry),
+    saveId: String(row.save_id),
+    path: String(row.path),
+    content: new Uint8Array(row.content as ArrayBuffer),
+    expect: textOf(row.expect),
+    subject: String(row.subject),
+    client: String(row.client),
+    queuedAtMs: Number(row.queued_at_ms),
+    sent: Number(row.sent) === 1,
+    attempts: Number(row.attempts),
+    lastError: textOf(row.last_error),
+  };
+}
+
+function toConflict(row: Row): Conflict {
+  return {
+    conflict: Number(row.conflict),
+    path: String(row.path),
+    content: new Uint8Array(row.content as ArrayBuffer),
+    readAtBlob: textOf(row.read_at_blob),
+    currentBlob: textOf(row.current_blob),
+    subject: String(row.subject),
+    foundAtMs: Number(row.found_at_ms),
+  };
+}
+
+function textOf(value: unknown): string | null {
+  return value === null || value === undefined ? null : String(value);
 }

@@ -2,7 +2,7 @@ import { INDEX_VERSION } from '../core/analyse.js';
 import { type Caller, seesUnsigned } from '../core/caller.js';
 import type { Digest } from '../core/digest.js';
 import type { Document, IndexedDocument, Kind, Privacy } from '../core/documents.js';
-import type { Doubt, Filter, Head, MirrorState, SameSave, Step, View } from '../core/ports.js';
+import type { Doubt, Filter, MirrorState, SameSave, Step, Tip, View } from '../core/ports.js';
 import type { Query, Row, Value } from './sqlite.js';
 
 /** What differs between the two SQL mirrors. */
@@ -134,7 +134,7 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
     await query('DELETE FROM doubts WHERE origin = $1 AND deadline_ms < $2', [origin, beforeMs]);
   }
 
-  async function confirm(query: Query, head: Head | null, beforeMs: number): Promise<void> {
+  async function confirm(query: Query, head: Tip | null, beforeMs: number): Promise<void> {
     const rows = await query(
       'UPDATE state SET confirmed_at_ms = $3 WHERE origin = $1 AND commit_id = $2 RETURNING generation',
       [origin, head?.commit ?? '', beforeMs],

@@ -63,10 +63,11 @@ CREATE TABLE checkpoints (
 
 export const DURABLE_SCHEMA = `
 CREATE TABLE outbox (
-  entry INTEGER PRIMARY KEY, origin TEXT NOT NULL, save_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, content BLOB NOT NULL,
-  expect TEXT, subject TEXT NOT NULL, message TEXT NOT NULL, queued_at_ms INTEGER NOT NULL, attempts INTEGER NOT NULL,
-  last_error TEXT
+  entry INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, save_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL,
+  content BLOB NOT NULL, expect TEXT, subject TEXT NOT NULL, client TEXT NOT NULL, queued_at_ms INTEGER NOT NULL,
+  sent INTEGER NOT NULL, attempts INTEGER NOT NULL, last_error TEXT
 );
+CREATE INDEX outbox_origin ON outbox (origin, entry);
 CREATE TABLE conflicts (
   conflict INTEGER PRIMARY KEY, origin TEXT NOT NULL, path TEXT NOT NULL, content BLOB NOT NULL, read_at_blob TEXT,
   current_blob TEXT, subject TEXT NOT NULL, found_at_ms INTEGER NOT NULL, resolved_at_ms INTEGER

@@ -1,7 +1,8 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import type { CommitRequest, Head, Origin } from '../../src/core/ports.js';
+import { MemoryError } from '../../src/core/errors.js';
+import type { CommitRequest, CommitResult, Origin, Tip } from '../../src/core/ports.js';
 import { git, tempFolder } from '../support/home.js';
 import { bareRepository, commitFiles, notesAt } from '../support/repository.js';
 import { gate, openStand, type Stand } from '../support/stand.js';
@@ -148,7 +149,7 @@ describe('the head', () => {
       home: stand.home,
       withoutMutex: true,
       between: (origin) => ({
-        async head(): Promise<Head | null> {
+        async head(): Promise<Tip | null> {
           const head = await origin.head();
           if (once) {
             once = false;
@@ -598,23 +599,24 @@ describe('a save', () => {
     expect((await stand.state()).doubts).toBe(0);
   });
 
-  test('whose answer was lost is looked for at the head before anybody calls it lost', async () => {
+  test('whose answer was lost is called unknown, stays in doubt, and is recognised where it did arrive', async () => {
     const { repository, stand } = await begin();
+    const cause = new MemoryError('origin_unavailable', 'The line went dead.', '');
     const lossy = (commits: boolean) => (origin: Origin) => ({
-      async commit(request: CommitRequest): Promise<never> {
+      async commit(request: CommitRequest): Promise<CommitResult> {
         if (commits) await origin.commit(request);
-        throw new Error('the line went dead');
+        return { outcome: 'unknown', cause };
       },
     });
+    const unknown = { code: 'origin_unavailable', message: expect.stringContaining('unknown whether this was saved') };
     const lucky = await openStand(repository, { home: stand.home, between: lossy(true) });
-    expect(await lucky.save('arrived')).toMatchObject({ status: 'saved', tiers: { mirror: 'saved' } });
+    await expect(lucky.save('arrived')).rejects.toMatchObject(unknown);
     const unlucky = await openStand(repository, { home: stand.home, between: lossy(false) });
-    await expect(unlucky.save('maybe')).rejects.toMatchObject({
-      code: 'origin_unavailable',
-      message: expect.stringContaining('unknown whether this was saved'),
-    });
+    await expect(unlucky.save('maybe')).rejects.toMatchObject(unknown);
     // What was sent may still arrive: nobody trusts the head until it cannot any more.
-    expect((await stand.state()).doubts).toBe(1);
+    expect((await stand.state()).doubts).toBe(2);
+    expect((await stand.see()).titles).toEqual(['arrived', 'first']);
+    expect((await stand.save('arrived')).status).toBe('already saved');
     expect((await stand.save('maybe')).status).toBe('saved');
     expect((await stand.see()).titles).toEqual(['arrived', 'first', 'maybe']);
   });

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openApp } from '../support/app.js';
@@ -99,14 +99,15 @@ test('a note that is sent back as it was read has one front matter, and what cha
   expect(context).not.toContain('keep X');
 });
 
-test('an edit of a note whose bytes the repository has lost is refused', async () => {
+test('an edit of a note whose bytes the repository has lost builds on the mirror’s, and is refused without', async () => {
   const { home, call, fail } = await openApp();
   const receipt = await call('save_session', { title: 'Old', content: 'text', decisions: ['X'] });
   const blob = blobOf(receipt);
   rmSync(join(home, 'origin.git', 'objects', blob.slice(0, 2), blob.slice(2)));
-  expect(await fail('save_session', { id: idOf(receipt), replaces: blob, title: 'New', content: 'text' })).toMatch(
-    /damaged.*Nothing was saved/,
-  );
+  const edit = (title: string) => ({ id: idOf(receipt), replaces: blob, title, content: 'text' });
+  const mirror = join(home, 'mirror');
+  for (const name of readdirSync(mirror)) rmSync(join(mirror, name));
+  expect(await fail('save_session', edit('Lost'))).toMatch(/damaged.*Nothing was saved/);
 });
 
 test('an edit leaves the fields that it does not give as they were written', async () => {

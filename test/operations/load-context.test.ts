@@ -41,7 +41,10 @@ const note = fc.record({
   summary: text(2_000),
   decisions: fc.array(text(1_500), { maxLength: 5 }),
   nextSteps: fc.array(text(1_500), { maxLength: 5 }),
+  queued: fc.boolean(),
 });
+
+const unconfirmed = fc.record({ queued: fc.nat(), unknown: fc.nat(), conflicts: fc.nat(), why: text(200) });
 
 const budget = fc.oneof(fc.integer({ min: 100, max: 400 }), fc.integer({ min: 100, max: 20_000 }));
 
@@ -52,7 +55,14 @@ test('load_context is never over its budget, for any notes and any budget', asyn
   );
   await fc.assert(
     fc.asyncProperty(
-      fc.record({ project: text(200), total: fc.nat(), notes: fc.array(note, { maxLength: 30 }), others, provenance }),
+      fc.record({
+        project: text(200),
+        total: fc.nat(),
+        notes: fc.array(note, { maxLength: 30 }),
+        unconfirmed,
+        others,
+        provenance,
+      }),
       budget,
       async (output, most) => {
         const answer = await loadContext.format(output, { max_tokens: most });
@@ -74,6 +84,7 @@ test('search_memory is never over its budget, for any hits and any budget', asyn
     passage: text(600),
     matched: fc.array(text(50), { maxLength: 10 }),
     score: fc.float({ noNaN: true }),
+    queued: fc.boolean(),
   });
   await fc.assert(
     fc.asyncProperty(

@@ -4,7 +4,9 @@ import { onTestFinished } from 'vitest';
 import { type Caller, localCaller } from '../../src/core/caller.js';
 import type { Document } from '../../src/core/documents.js';
 import type { Draft } from '../../src/core/draft.js';
+import { LIMITS } from '../../src/core/limits.js';
 import { createLog } from '../../src/core/log.js';
+import { createOutbox } from '../../src/core/outbox.js';
 import type { Mutex, Origin } from '../../src/core/ports.js';
 import { type Consistency, createReader, originTier, type Provenance } from '../../src/core/reader.js';
 import { createSync } from '../../src/core/sync.js';
@@ -46,7 +48,9 @@ export async function openStand(repository: string, options: StandOptions = {}) 
   const files = createSqliteMutex(join(home, 'locks'));
   const mutex: Mutex = options.withoutMutex ? { acquire: async () => null, close: async () => {} } : files;
   const sync = createSync({ origin, mirror, durable, mutex, log });
-  const writer = createWriter({ origin, mirror, durable, mutex, sync, log });
+  const outbox = createOutbox({ origin, mirror, durable, mutex, sync, log, enabled: false });
+  const { saveDeadlineMs } = LIMITS;
+  const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, log });
   const memory = createSqliteMirror({ origin: origin.name, path: ':memory:' });
   const fallback = async () => originTier(real, memory, createSync({ origin: real, mirror: memory, log }));
   const reader = createReader({

@@ -98,8 +98,14 @@ for (const format of ['sha1', 'sha256'] as const) {
     ]);
     const edited = second.blobs.get('notes/one.md') as string;
     expect(git(folder, 'rev-list', '--count', 'main')).toBe('2');
-    expect(await origin.list(second.head.commit)).toEqual([{ path: 'notes/one.md', blob: edited, type: 'file' }]);
-    expect((await origin.list(first.head.commit)).map(({ path }) => path)).toEqual(['notes/one.md', 'notes/two.md']);
+    expect(await origin.list(second.head.commit)).toEqual({
+      tree: second.head.tree,
+      entries: [{ path: 'notes/one.md', blob: edited, type: 'file' }],
+    });
+    expect((await origin.list(first.head.commit)).entries.map(({ path }) => path)).toEqual([
+      'notes/one.md',
+      'notes/two.md',
+    ]);
     const found = await origin.find(second.head.commit, [
       'notes/one.md',
       'notes/two.md',
@@ -189,7 +195,7 @@ test('any path and any bytes come back as they went in, and git finds nothing wr
         expect(pathOfId(idOfPath(path))).toBe(path);
         const { head, blobs } = await committed(origin, [{ path, content, expect: null }]);
         const blob = blobs.get(path) as string;
-        expect((await origin.list(head.commit)).filter((entry) => entry.path === path)).toEqual([
+        expect((await origin.list(head.commit)).entries.filter((entry) => entry.path === path)).toEqual([
           { path, blob, type: 'file' },
         ]);
         expect((await origin.find(head.commit, [path])).get(path)).toBe(blob);

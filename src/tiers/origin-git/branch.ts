@@ -269,7 +269,7 @@ export function createBranchWriter(options: BranchOptions) {
       );
     if (!(await moveTo(ref, made, beside ? at.overlay : at.branch, leftMs))) return { outcome: 'stale' };
     await store.protect(made);
-    return { outcome: 'committed', head: { commit: commitObject.id, tree }, blobs };
+    return { outcome: 'committed', head: { commit: commitObject.id, tree }, blobs, direct: true };
   }
 
   function describe(): string {

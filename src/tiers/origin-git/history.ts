@@ -69,6 +69,23 @@ export async function savedPaths(gitDir: string, from: string, to: string): Prom
   return paths;
 }
 
+/** Those of the paths where that blob ever stood, by the history of a commit. */
+export async function heldBlobs(
+  gitDir: string,
+  commit: string,
+  files: { path: string; blob: string }[],
+): Promise<Set<string>> {
+  const held = new Set<string>();
+  for (const { path, blob } of files) {
+    const log = ['log', '--raw', '-z', '--no-abbrev', '--no-renames', '-m', '--no-show-signature', '--format='];
+    const args = [...log, `--find-object=${blob}`, commit, '--', `:(literal,top)${path}`];
+    const result = await runGit(args, { gitDir });
+    // A blob that the repository does not have never stood anywhere in it.
+    if (result.code === 0 && result.stdout.length > 0) held.add(path);
+  }
+  return held;
+}
+
 /** `git gc --auto` in our own repository; killed when we close, which git survives. */
 export function runCollect(gitDir: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -1,0 +1,234 @@
+import { z } from 'zod';
+import { LIMITS } from '../../core/limits.js';
+import { encodePath } from '../../core/paths.js';
+import { BLOB_FIELDS, type Blobs, inParallel } from './blobs.js';
+import type { Client } from './client.js';
+import type { Repository } from './repository.js';
+import type { createTrees, Entry, FullTree } from './trees.js';
+
+const blobFields = {
+  oid: z.string(),
+  byteSize: z.number().optional(),
+  isBinary: z.boolean().nullable().optional(),
+  isTruncated: z.boolean().optional(),
+  text: z.string().nullable().optional(),
+};
+const ENTRIES = z.object({
+  repository: z
+    .object({
+      object: z
+        .record(
+          z.string(),
+          z
+            .object({ mode: z.number(), type: z.string(), oid: z.string(), object: z.object(blobFields).nullable() })
+            .nullable(),
+        )
+        .nullable(),
+    })
+    .nullable(),
+});
+const HISTORIES = z.object({
+  repository: z
+    .object({
+      object: z
+        .record(
+          z.string(),
+          z.object({
+            nodes: z.array(z.object({ committedDate: z.string(), file: z.object({ oid: z.string() }).nullable() })),
+          }),
+        )
+        .nullable(),
+    })
+    .nullable(),
+});
+const DATED = z.object({
+  repository: z
+    .object({
+      object: z
+        .looseObject({ committedDate: z.string() })
+        .catchall(z.union([z.string(), z.object({ nodes: z.array(z.object({ committedDate: z.string() })) })]))
+        .nullable(),
+    })
+    .nullable(),
+});
+const COMMITS = z.array(z.object({ sha: z.string(), commit: z.object({ committer: z.object({ date: z.string() }) }) }));
+const CONTENT = z.object({ sha: z.string() });
+
+interface Version {
+  timeMs: number;
+  /** The blob at the path in that commit; null: none. */
+  blob: string | null;
+}
+
+/** What stands, or stood, at paths of a commit. Whole trees and single answers are remembered for the last few commits. */
+export function createPaths(
+  client: Client,
+  repository: Repository,
+  blobs: Blobs,
+  trees: ReturnType<typeof createTrees>,
+) {
+  const whole = new Map<string, FullTree>();
+  const single = new Map<string, Map<string, string | null>>();
+  let dated = { commit: '', left: 0 };
+
+  function remember(commit: string, path: string, blob: string | null): void {
+    let known = single.get(commit);
+    if (!known) {
+      known = new Map();
+      single.set(commit, known);
+      for (const oldest of single.keys()) if (single.size > LIMITS.githubCommits) single.delete(oldest);
+    }
+    known.set(path, blob);
+  }
+
+  async function list(commit: string): Promise<FullTree> {
+    const known = whole.get(commit);
+    if (known) return known;
+    const tree = await trees.full(commit);
+    for (const { sha, size } of tree.entries.values()) if (size !== undefined) blobs.sized(sha, size);
+    keepWhole(commit, tree);
+    return tree;
+  }
+
+  function keepWhole(commit: string, tree: FullTree): void {
+    whole.clear();
+    whole.set(commit, tree);
+  }
+
+  /** The blob at a path as far as it is known here: undefined where it has to be asked for. */
+  function known(commit: string, path: string): string | null | undefined {
+    const tree = whole.get(commit);
+    if (tree) {
+      const entry = tree.entries.get(path);
+      return entry?.type === 'blob' ? entry.sha : null;
+    }
+    return single.get(commit)?.get(path);
+  }
+
+  /** The entries at those paths of a commit, with their contents where they are text. Null: none there. */
+  async function ask(commit: string, paths: string[]): Promise<Map<string, Entry | null>> {
+    const found = new Map<string, Entry | null>();
+    if (!repository.hasGraphql()) {
+      const { entries } = await list(commit);
+      for (const path of paths) found.set(path, entries.get(path) ?? null);
+      return found;
+    }
+    await inParallel(chunks(paths, LIMITS.githubBlobs), async (some) => {
+      const names = some.map((_, at) => `$p${at}: String!`).join(', ');
+      const fields = some.map((_, at) => `f${at}: file(path: $p${at}) { mode type oid object { ${BLOB_FIELDS} } }`);
+      const query = `query($owner: String!, $name: String!, $at: GitObjectID!, ${names}) {
+        repository(owner: $owner, name: $name) { object(oid: $at) { ... on Commit { ${fields.join(' ')} } } } }`;
+      const variables = Object.fromEntries(some.map((path, at) => [`p${at}`, encodePath(path).toString('utf8')]));
+      const { repository: answer } = await client.graphql(ENTRIES, query, { at: commit, ...variables });
+      some.forEach((path, at) => {
+        const entry = answer?.object?.[`f${at}`] ?? null;
+        const { text, byteSize, isBinary, isTruncated } = entry?.object ?? {};
+        if (entry && text !== undefined && byteSize !== undefined)
+          blobs.take({ oid: entry.oid, byteSize, isBinary: isBinary ?? null, isTruncated: isTruncated ?? false, text });
+        const type = entry?.type === 'tree' || entry?.type === 'commit' ? entry.type : 'blob';
+        found.set(path, entry && { path, mode: entry.mode.toString(8).padStart(6, '0'), type, sha: entry.oid });
+        remember(commit, path, entry && type === 'blob' ? entry.oid : null);
+      });
+    });
+    return found;
+  }
+
+  /** The last commits that touched each path, newest first. */
+  async function versions(commit: string, paths: string[], count: number): Promise<Map<string, Version[]>> {
+    const found = new Map<string, Version[]>();
+    if (!repository.hasGraphql()) {
+      await inParallel(paths, async (path) => void found.set(path, await versionsByRest(commit, path, count)));
+      return found;
+    }
+    await inParallel(chunks(paths, LIMITS.githubHistories), async (some) => {
+      const names = some.map((_, at) => `$p${at}: String!`).join(', ');
+      const fields = some.map(
+        (_, at) =>
+          `h${at}: history(first: ${count}, path: $p${at}) { nodes { committedDate file(path: $p${at}) { oid } } }`,
+      );
+      const query = `query($owner: String!, $name: String!, $at: GitObjectID!, ${names}) {
+        repository(owner: $owner, name: $name) { object(oid: $at) { ... on Commit { ${fields.join(' ')} } } } }`;
+      const variables = Object.fromEntries(some.map((path, at) => [`p${at}`, encodePath(path).toString('utf8')]));
+      const { repository: answer } = await client.graphql(HISTORIES, query, { at: commit, ...variables });
+      some.forEach((path, at) => {
+        const nodes = answer?.object?.[`h${at}`]?.nodes ?? [];
+        found.set(
+          path,
+          nodes.map(({ committedDate, file }) => ({ timeMs: Date.parse(committedDate), blob: file?.oid ?? null })),
+        );
+      });
+    });
+    return found;
+  }
+
+  /**
+   * When each path was last changed: of a few by their history, which is a walk through all commits for GitHub; of the
+   * others no more than that it was not after the commit.
+   */
+  async function times(commit: string, wanted: string[]): Promise<Map<string, number>> {
+    if (!repository.hasGraphql()) return new Map();
+    if (dated.commit !== commit) dated = { commit, left: LIMITS.githubTimes };
+    const some = wanted.slice(0, dated.left);
+    dated.left -= some.length;
+    const found = new Map<string, number>();
+    await inParallel(some.length > 0 ? chunks(some, LIMITS.githubHistories) : [[]], async (part) => {
+      const names = part.map((_, at) => `, $p${at}: String!`).join('');
+      const fields = part.map((_, at) => `h${at}: history(first: 1, path: $p${at}) { nodes { committedDate } }`);
+      const query = `query($owner: String!, $name: String!, $at: GitObjectID!${names}) {
+        repository(owner: $owner, name: $name) { object(oid: $at) { ... on Commit { committedDate ${fields.join(' ')} } } } }`;
+      const variables = Object.fromEntries(part.map((path, at) => [`p${at}`, encodePath(path).toString('utf8')]));
+      const object = (await client.graphql(DATED, query, { at: commit, ...variables })).repository?.object;
+      if (!object) return;
+      for (const path of wanted) if (!found.has(path)) found.set(path, Date.parse(object.committedDate));
+      part.forEach((path, at) => {
+        const history = object[`h${at}`];
+        const date = typeof history === 'object' ? history.nodes[0]?.committedDate : undefined;
+        if (date !== undefined) found.set(path, Date.parse(date));
+      });
+    });
+    return found;
+  }
+
+  async function versionsByRest(commit: string, path: string, count: number): Promise<Version[]> {
+    const listed = await client.rest('GET /repos/{owner}/{repo}/commits', { sha: commit, path, per_page: count });
+    const versions: Version[] = [];
+    for (const { sha, commit: told } of client.shaped(COMMITS, listed.data)) {
+      const at = { path, ref: sha };
+      // A commit that took the file away has none at its path.
+      const answer = await client.rest('GET /repos/{owner}/{repo}/contents/{path}', at).catch(() => null);
+      const blob = answer && CONTENT.safeParse(answer.data).data?.sha;
+      versions.push({ timeMs: Date.parse(told.committer.date), blob: blob ?? null });
+    }
+    return versions;
+  }
+
+  return {
+    list,
+    known,
+    ask,
+    versions,
+    times,
+    remember,
+
+    /** After a commit of ours: what was known of its parent, and what it changed. */
+    carryOver(parent: string, child: { commit: string; tree: string }, changed: Map<string, string | null>): void {
+      const before = whole.get(parent);
+      if (before) {
+        const entries = new Map(before.entries);
+        for (const [path, sha] of changed) {
+          if (sha === null) entries.delete(path);
+          else entries.set(path, { path, mode: '100644', type: 'blob', sha });
+        }
+        keepWhole(child.commit, { tree: child.tree, entries });
+      }
+      for (const [path, blob] of single.get(parent) ?? []) remember(child.commit, path, blob);
+      for (const [path, blob] of changed) remember(child.commit, path, blob);
+    },
+  };
+}
+
+export type Paths = ReturnType<typeof createPaths>;
+
+function chunks<T>(items: T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));
+}
