@@ -215,21 +215,26 @@ async function write(context: Context, repository: Repository, path: string): Pr
   });
 }
 
-/** The emulator keeps emptied folders as empty trees: where files are removed, it is asked to remove the folder. */
+/**
+ * The emulator keeps emptied folders as empty trees: where files are removed, it is asked to remove the folder. And it
+ * wants a tree to begin with where GitHub takes a commit as well.
+ */
 async function treeRequest(repository: Repository, body: Buffer): Promise<unknown> {
   type Item = { path: string; mode: string; sha?: string | null; content?: string };
   const asked = JSON.parse(body.toString()) as { base_tree?: string; tree: Item[] };
-  if (asked.base_tree === undefined || !asked.tree.some(({ sha }) => sha === null)) return undefined;
-  if ((await repository.objects.tree(asked.base_tree)) === undefined) return undefined;
+  const { base_tree: given, tree } = asked;
+  const base = given === undefined ? undefined : ((await repository.objects.commit(given))?.tree ?? given);
+  if (base === undefined || (await repository.objects.tree(base)) === undefined) return undefined;
+  if (!tree.some(({ sha }) => sha === null)) return { ...asked, base_tree: base };
   const contents = new Map<string, Buffer | null>();
   const changes = new Map<string, Change>();
-  for (const { path, mode, sha, content } of asked.tree) {
+  for (const { path, mode, sha, content } of tree) {
     if (content !== undefined) contents.set(path, Buffer.from(content));
     const id = content === undefined ? sha : repository.blobId(Buffer.from(content));
     changes.set(path, id == null ? null : { sha: id, mode });
   }
-  const { emptied } = await repository.objects.changedTree(asked.base_tree, changes);
-  return { base_tree: asked.base_tree, tree: repository.treeItems(changes, emptied, contents) };
+  const { emptied } = await repository.objects.changedTree(base, changes);
+  return { base_tree: base, tree: repository.treeItems(changes, emptied, contents) };
 }
 
 function inGitHubsWords(answer: Answer, path: string): Answer {
