@@ -43,7 +43,7 @@ export async function graphql<T>(
     headers: { authorization: `bearer ${token}` },
     body: JSON.stringify({ query, variables }),
   });
-  return { status: response.status, ...((await response.json()) as object) };
+  return { ...((await response.json()) as object), status: response.status };
 }
 
 const COMMIT = `mutation($input: CreateCommitOnBranchInput!) {

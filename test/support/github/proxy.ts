@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Account, type Accounts, budgetHeaders, notAdmitted, spend } from './accounts.js';
-import { type Answer, type Asked, type GraphQLSummary, refusal } from './answer.js';
+import { type Answer, type Asked, type GraphQLSummary, json, refusal } from './answer.js';
 import { answerUnder, createFaults } from './faults.js';
 import { graphqlAnswer, summaryOf } from './graphql.js';
 import { rest, type Site } from './rest.js';
@@ -95,7 +95,7 @@ export async function startProxy(accounts: Accounts, switches: Switches) {
     if (asked.path === '/api/graphql') {
       if (!switches.graphql) return refusal(404, 'Not Found');
       const left = spend(account.points);
-      return left ? graphqlAnswer(site, account, asked) : overBudget(account.points, 'graphql');
+      return left ? graphqlAnswer(site, account, asked) : pointsSpent(account);
     }
     if (!asked.path.startsWith('/api/v3')) return refusal(404, 'Not Found');
     const path = asked.path.slice('/api/v3'.length);
@@ -144,4 +144,10 @@ function conditional(asked: Asked, answer: Answer): Answer {
 
 function overBudget(budget: Account['core'], resource: string): Answer {
   return refusal(403, 'API rate limit exceeded for user ID 1.', budgetHeaders(budget, resource));
+}
+
+/** GraphQL says it in a 200. */
+function pointsSpent({ points }: Account): Answer {
+  const errors = [{ type: 'RATE_LIMITED', message: 'API rate limit exceeded for user ID 1.' }];
+  return json(200, { errors }, budgetHeaders(points, 'graphql'));
 }
