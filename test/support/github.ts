@@ -1,8 +1,10 @@
 import { type Access, createAccounts } from './github/accounts.js';
 import { startEmulator } from './github/emulator.js';
 import { type Fault, primaryLimit, secondaryLimit } from './github/faults.js';
+import { createGitHttp, gitAnswer } from './github/git-http.js';
 import { startProxy } from './github/proxy.js';
 import type { Author, Repository } from './github/repository.js';
+import type { Site } from './github/rest.js';
 import { createRepositories, type NewRepository } from './github/site.js';
 
 export type { Fault, FaultKind } from './github/faults.js';
@@ -51,7 +53,13 @@ export async function startGitHub(options: GitHubOptions = {}) {
   const { url, log, faults } = proxy;
   const apiUrl = `${url}/api/v3`;
   const { adopt, byId, find } = repositories;
-  proxy.serve({ url, apiUrl, emulator, treeLimit: options.treeLimit ?? 100_000, adopt, byId, find });
+  const http = createGitHttp();
+  const treeLimit = options.treeLimit ?? 100_000;
+  const site: Site = {
+    ...{ url, apiUrl, emulator, treeLimit, adopt, byId, find },
+    git: (account, asked) => gitAnswer(site, http, account, asked),
+  };
+  proxy.serve(site);
   const { empty, archived, defaultBranch } = options;
   const first = await repositories.create({
     owner,
@@ -133,6 +141,7 @@ export async function startGitHub(options: GitHubOptions = {}) {
     async close() {
       await proxy.down();
       await emulator.close();
+      http.close();
     },
 
     createRepo: async (wanted: NewRepository) => (await repositories.create(wanted)).facts.full_name,

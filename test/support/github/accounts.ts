@@ -66,7 +66,8 @@ export function ssoHeaders(url: string): Record<string, string> {
   return { 'x-github-sso': `required; url=${url}/orgs/acme/sso?authorization_request=A1` };
 }
 
-/** Why these credentials are not let in at all. */
-export function notAdmitted(account: Account | undefined): Answer | undefined {
-  return account === undefined || account.access === 'expired' ? refusal(401, 'Bad credentials') : undefined;
+/** Why these credentials are not let in at all. git asks for some only when it is told which kind is wanted. */
+export function notAdmitted(account: Account | undefined, isGit: boolean): Answer | undefined {
+  if (account !== undefined && account.access !== 'expired') return undefined;
+  return refusal(401, 'Bad credentials', isGit ? { 'www-authenticate': 'Basic realm="GitHub"' } : {});
 }

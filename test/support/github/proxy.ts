@@ -27,18 +27,14 @@ export type Logged = {
   bytesOut: number;
 };
 export type Switches = { graphql: boolean; latencyMs: number };
-/** A part of the site that is not the API; undefined where the request is not its. */
-export type Other = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 /** The HTTP server in front: admission, budgets, conditional answers, faults and the log. Its site comes with `serve`. */
 export async function startProxy(accounts: Accounts, switches: Switches) {
   const log: Logged[] = [];
   const faults = createFaults();
   let site: Site | undefined;
-  let other: Other | undefined;
 
   const server = createServer((request, response) => {
-    if (other?.(request, response)) return;
     respond(request, response).catch((error: unknown) => {
       // A client that went away is no news; anything else is a fault of this server and shows as one.
       if (response.destroyed) return;
@@ -90,13 +86,15 @@ export async function startProxy(accounts: Accounts, switches: Switches) {
   }
 
   async function admitted(account: Account | undefined, asked: Asked): Promise<Answer> {
-    const refused = notAdmitted(account);
+    const isGit = /^\/[^/]+\/[^/]+\.git\//.test(asked.path);
+    const refused = notAdmitted(account, isGit);
     if (refused || !account || !site) return refused ?? refusal(503, 'Starting');
     if (asked.path === '/api/graphql') {
       if (!switches.graphql) return refusal(404, 'Not Found');
       const left = spend(account.points);
       return left ? graphqlAnswer(site, account, asked) : pointsSpent(account);
     }
+    if (isGit) return site.git(account, asked);
     if (!asked.path.startsWith('/api/v3')) return refusal(404, 'Not Found');
     const path = asked.path.slice('/api/v3'.length);
     if (account.core.used >= account.core.limit && !spend(account.core)) return overBudget(account.core, 'core');
@@ -110,9 +108,8 @@ export async function startProxy(accounts: Accounts, switches: Switches) {
     url: `http://127.0.0.1:${port}`,
     log,
     faults,
-    serve(served: Site, more?: Other) {
+    serve(served: Site) {
       site = served;
-      other = more;
     },
     down,
     up: async () => {

@@ -140,11 +140,12 @@ export function openRepository(emulator: Emulator, login: string, facts: Reposit
     return items;
   }
 
-  async function writeTree(base: string | null, contents: Map<string, Buffer | null>): Promise<string> {
+  /** Writes the tree that these contents make of another; modes stay as they were unless `given` says otherwise. */
+  async function writeTree(base: string | null, contents: Map<string, Buffer | null>, given?: Map<string, Change>) {
     const changes = new Map<string, Change>();
     for (const [path, bytes] of contents) {
       const before = base === null ? undefined : await objects.entryAt(base, path);
-      const mode = before?.type === 'blob' ? before.mode : '100644';
+      const mode = given?.get(path)?.mode ?? (before?.type === 'blob' ? before.mode : '100644');
       changes.set(path, bytes === null ? null : { sha: objects.keepBlob(bytes), mode });
       if (bytes && !bytes.equals(Buffer.from(bytes.toString()))) {
         await api('POST', '/git/blobs', { content: bytes.toString('base64'), encoding: 'base64' });
@@ -221,6 +222,7 @@ export function openRepository(emulator: Emulator, login: string, facts: Reposit
     reload,
     reloadBranches,
     treeItems,
+    writeTree,
     commit,
     change,
     blobId: (bytes: Buffer) => objectId('blob', bytes),

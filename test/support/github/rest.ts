@@ -14,6 +14,7 @@ export type Site = {
   /** The repository of this name or, for a name it once had, the same and `moved`. Undefined where the caller may not know of it. */
   find(account: Account, fullName: string): Promise<{ repository: Repository; moved: boolean } | undefined>;
   byId(id: number): Repository | undefined;
+  git(account: Account, asked: Asked): Promise<Answer>;
   adopt(facts: unknown): Promise<void>;
 };
 type Context = { site: Site; account: Account; asked: Asked };
