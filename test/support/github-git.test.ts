@@ -1,8 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { commitByGraphQL, githubForTest } from './github/client.js';
 import type { GitHub } from './github.js';
 import { git, gitEnvironmentForTests, tempFolder } from './home.js';
@@ -62,4 +65,25 @@ test('git is refused as the API is', async () => {
   git(folder, 'commit', '--quiet', '--allow-empty', '-m', 'mine');
   await expect(talk(folder, 'push', '--quiet')).rejects.toThrow(/403/);
   expect(JSON.stringify(site.log)).not.toContain(site.tokens.readOnly);
+});
+
+test('it runs in a process of its own, which can be killed', async () => {
+  const main = fileURLToPath(new URL('./github/main.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', main, '{"repo":"memory"}'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => JSON.parse((await lines.next()).value as string);
+  const { apiUrl, tokens } = await next();
+  child.stdin.write(`${JSON.stringify({ call: 'commitOutside', args: [{ 'a.md': 'a' }] })}\n`);
+  const { result: head } = await next();
+  const get = () =>
+    fetch(`${apiUrl}/repos/ann/memory/commits/HEAD`, { headers: { authorization: `token ${tokens.full}` } });
+  expect((await (await get()).json()) as unknown).toMatchObject({ sha: head, commit: { message: 'by hand' } });
+  child.stdin.write('{"call":"files"}\n');
+  expect((await next()).result).toEqual({ 'README.md': '# memory\n', 'a.md': 'a' });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  await expect(get()).rejects.toThrow();
 });
