@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createEmulator } from 'emulate';
+import { keepEmulatorLists } from './emulator-lists.js';
 
 export type Reply = { status: number; headers: Headers; body: Buffer };
 export type Call = { login: string; method: string; path: string; body?: unknown; accept?: string };
@@ -24,6 +25,7 @@ export async function startEmulator(logins: string[], organisations: string[]) {
     logins.map((login) => [login, Array.from({ length: TOKENS_EACH }, () => randomBytes(12).toString('hex'))]),
   );
   const used = new Map<string, number>();
+  await keepEmulatorLists();
   const emulator = await createEmulator({
     service: 'github',
     port: 0,
