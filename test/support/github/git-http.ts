@@ -174,16 +174,7 @@ function fromCgi(output: Buffer): Answer {
 async function asStream({ objects }: Repository, commit: Commit): Promise<(Buffer | string)[]> {
   const ref = 'refs/strata/out';
   const [first, ...others] = commit.parents;
-  const files = async (tree: string | undefined) =>
-    new Map(
-      (tree === undefined ? [] : await objects.walk(tree))
-        .filter(({ type }) => type === 'blob')
-        .map((entry) => [entry.path, entry]),
-    );
-  const [before, after] = [
-    await files(first === undefined ? undefined : (await objects.commit(first))?.tree),
-    await files(commit.tree),
-  ];
+  const parentTree = first === undefined ? undefined : (await objects.commit(first))?.tree;
   const message = Buffer.from(commit.message.endsWith('\n') ? commit.message : `${commit.message}\n`);
   const by = ({ name, email, date }: Person) => `${name} <${email}> ${stamp(date)}`;
   const parts: (Buffer | string)[] = [
@@ -193,11 +184,13 @@ async function asStream({ objects }: Repository, commit: Commit): Promise<(Buffe
     first === undefined ? '\n' : `\nfrom ${first}\n`,
     ...others.map((parent) => `merge ${parent}\n`),
   ];
-  for (const path of before.keys()) if (!after.has(path)) parts.push(`D ${path}\n`);
-  for (const [path, { sha, mode }] of after) {
-    if (before.get(path)?.sha === sha && before.get(path)?.mode === mode) continue;
-    const content = (await objects.blob(sha)) as Buffer;
-    parts.push(`M ${mode} inline ${path}\ndata ${content.length}\n`, content, '\n');
+  const changes = [...(await objects.difference(parentTree, commit.tree))];
+  // What goes is said first: a file may make room for a folder of its name.
+  for (const [path, { after }] of changes) if (!after) parts.push(`D ${path}\n`);
+  for (const [path, { after }] of changes) {
+    if (!after) continue;
+    const content = (await objects.blob(after.sha)) as Buffer;
+    parts.push(`M ${after.mode} inline ${path}\ndata ${content.length}\n`, content, '\n');
   }
   return [...parts, '\n'];
 }

@@ -130,6 +130,26 @@ export function createObjects(source: Source) {
     return found;
   }
 
+  /** What two trees have at each path where they differ, folders left out. Equal folders are not looked into. */
+  async function difference(before: string | undefined, after: string | undefined, prefix = '') {
+    const found = new Map<string, { before?: TreeEntry; after?: TreeEntry }>();
+    if (before === after) return found;
+    const entries = async (sha?: string) =>
+      new Map(((sha && (await tree(sha))) || []).map((entry) => [entry.name, entry] as const));
+    const [old, now] = [await entries(before), await entries(after)];
+    for (const name of new Set([...old.keys(), ...now.keys()])) {
+      const [was, is] = [old.get(name), now.get(name)];
+      if (was?.sha === is?.sha && was?.mode === is?.mode) continue;
+      const [oldFile, file] = [was, is].map((entry) => (entry?.type === 'tree' ? undefined : entry));
+      if (oldFile || file) {
+        found.set(prefix + name, { ...(oldFile ? { before: oldFile } : {}), ...(file ? { after: file } : {}) });
+      }
+      const [oldFolder, folder] = [was, is].map((entry) => (entry?.type === 'tree' ? entry.sha : undefined));
+      for (const [path, both] of await difference(oldFolder, folder, `${prefix}${name}/`)) found.set(path, both);
+    }
+    return found;
+  }
+
   /** The entry at a path below a tree. */
   async function entryAt(sha: string, path: string): Promise<TreeEntry | undefined> {
     let at: TreeEntry = { mode: '040000', name: '', type: 'tree', sha };
@@ -188,6 +208,7 @@ export function createObjects(source: Source) {
     keepCommit: (kept: Commit) => commits.set(kept.sha, kept),
     changedTree,
     walk,
+    difference,
     entryAt,
     history,
     touches,
