@@ -55,7 +55,6 @@ export const LIMITS = {
 
   // GitHub.
   githubReadMs: 8_000,
-  githubRetries: 3,
   /** One try to commit, and what a byte may add to it. */
   githubWriteMs: 10_000,
   githubBytesPerMs: 200,
@@ -71,7 +70,7 @@ export const LIMITS = {
   /** Commits of which single answers are remembered. */
   githubCommits: 20,
   /** Paths whose history one query walks, how far, and for how many notes without a date this is done at a time. */
-  githubHistories: 50,
+  githubHistories: 100,
   githubVersions: 20,
   githubTimes: 100,
   /** One request to the git data API. */

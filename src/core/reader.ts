@@ -265,7 +265,9 @@ export function createReader({ origin, mirror, sync, fallback, staleAfterMs, beh
         .catch((error) => log.warn('confirmation not recorded', { why: explain(error) }));
       return { confirmed: true, note: null };
     }
-    const catchUp = sync.run({ reason: 'read' });
+    const seen = { tip: head, generation: state.generation, beforeMs };
+    // An origin on this machine is asked again for nothing: it may have moved on once more.
+    const catchUp = sync.run({ reason: 'read', ...(origin.remote ? { seen } : {}) });
     try {
       await within(must ? LIMITS.gitCommandMs : LIMITS.catchUpMs, catchUp);
       return { confirmed: true, note: null };

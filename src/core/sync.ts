@@ -33,6 +33,8 @@ export interface SyncOptions {
   force?: boolean;
   /** Name what is left out even where nothing is new. */
   explain?: boolean;
+  /** The origin's head, asked for when the mirror stood at this generation, at `beforeMs` by the database's clock. */
+  seen?: { tip: Tip | null; generation: number; beforeMs: number };
 }
 
 export interface SyncDependencies {
@@ -92,8 +94,9 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
     // The mirror is looked at before the origin: a step that another process applies after this makes ours fall, so
     // that a head which was asked for earlier never replaces a newer one.
     const [state, have] = await mirror.snapshot(async (view) => [await view.state(), await view.paths()] as const);
-    const beforeMs = state.nowMs;
-    const tip = await origin.head();
+    const seen = options.seen?.generation === state.generation ? options.seen : null;
+    const beforeMs = seen?.beforeMs ?? state.nowMs;
+    const tip = seen ? seen.tip : await origin.head();
     reach('sync:after-head');
     const unchanged = async (notices: Notice[]): Promise<SyncReport> => ({
       result: 'unchanged',

@@ -1,7 +1,6 @@
 import type { Octokit as OctokitType } from '@octokit/rest';
 import { z } from 'zod';
 import { MemoryError, toMemoryError } from '../../core/errors.js';
-import { LIMITS } from '../../core/limits.js';
 import { within } from '../../core/within.js';
 import { VERSION } from '../../version.js';
 import { type FailureContext, githubFailed, statusOf, unreachable } from './failures.js';
@@ -89,7 +88,8 @@ export function createClient(options: ClientOptions) {
     const octokit = await making;
     const leftMs = Math.ceil(deadlineAt - performance.now());
     if (leftMs <= 0) throw unreachable(context, 'it does not answer in time');
-    const request = { signal: AbortSignal.timeout(leftMs), deadlineAt, retries: once ? 0 : LIMITS.githubRetries };
+    // Given as a number, the retry plugin would repeat every failure, a 304 too; left out, those that may pass.
+    const request = { signal: AbortSignal.timeout(leftMs), deadlineAt, ...(once ? { retries: 0 } : {}) };
     try {
       return await within(leftMs, work(octokit, request));
     } catch (error) {

@@ -132,7 +132,7 @@ export function createGitHubOrigin(options: GitHubOriginOptions): Origin {
       // Rules that changed, and submodules, concern paths that did not.
       if (present.some((path) => path === '.strataignore') || changed.gone.includes('.strataignore')) return null;
       if (changed.present.includes('.gitmodules') || changed.gone.includes('.gitmodules')) return null;
-      const found = await paths.ask(to, [...present, '.strataignore']);
+      const found = await paths.ask(to, [...present, '.strataignore'], present.length <= LIMITS.githubTimes);
       const entries = new Map<string, Entry>();
       for (const path of present) {
         const entry = found.get(path);

@@ -21,6 +21,8 @@ const ENTRIES = z.object({
           z.string(),
           z
             .object({ mode: z.number(), type: z.string(), oid: z.string(), object: z.object(blobFields).nullable() })
+            .partial()
+            .extend({ nodes: z.array(z.object({ committedDate: z.string() })).optional() })
             .nullable(),
         )
         .nullable(),
@@ -69,7 +71,13 @@ export function createPaths(
 ) {
   const whole = new Map<string, FullTree>();
   const single = new Map<string, Map<string, string | null>>();
-  let dated = { commit: '', left: 0 };
+  let dated = { commit: '', found: new Map<string, number>(), left: 0 };
+
+  /** When paths of a commit were last changed, as far as it is known, and how many more may be asked for. */
+  function datedAt(commit: string) {
+    if (dated.commit !== commit) dated = { commit, found: new Map(), left: LIMITS.githubTimes };
+    return dated;
+  }
 
   function remember(commit: string, path: string, blob: string | null): void {
     let known = single.get(commit);
@@ -106,7 +114,7 @@ export function createPaths(
   }
 
   /** The entries at those paths of a commit, with their contents where they are text. Null: none there. */
-  async function ask(commit: string, paths: string[]): Promise<Map<string, Entry | null>> {
+  async function ask(commit: string, paths: string[], withTimes = false): Promise<Map<string, Entry | null>> {
     const found = new Map<string, Entry | null>();
     if (!repository.hasGraphql()) {
       const { entries } = await list(commit);
@@ -116,12 +124,19 @@ export function createPaths(
     await inParallel(chunks(paths, LIMITS.githubBlobs), async (some) => {
       const names = some.map((_, at) => `$p${at}: String!`).join(', ');
       const fields = some.map((_, at) => `f${at}: file(path: $p${at}) { mode type oid object { ${BLOB_FIELDS} } }`);
+      const times = withTimes
+        ? some.map((_, at) => `h${at}: history(first: 1, path: $p${at}) { nodes { committedDate } }`)
+        : [];
       const query = `query($owner: String!, $name: String!, $at: GitObjectID!, ${names}) {
-        repository(owner: $owner, name: $name) { object(oid: $at) { ... on Commit { ${fields.join(' ')} } } } }`;
+        repository(owner: $owner, name: $name) { object(oid: $at) { ... on Commit { ${[...fields, ...times].join(' ')} } } } }`;
       const variables = Object.fromEntries(some.map((path, at) => [`p${at}`, encodePath(path).toString('utf8')]));
       const { repository: answer } = await client.graphql(ENTRIES, query, { at: commit, ...variables });
       some.forEach((path, at) => {
-        const entry = answer?.object?.[`f${at}`] ?? null;
+        const told = answer?.object?.[`f${at}`] ?? null;
+        const date = answer?.object?.[`h${at}`]?.nodes?.[0]?.committedDate;
+        if (date !== undefined) datedAt(commit).found.set(path, Date.parse(date));
+        const entry =
+          told?.oid === undefined || told.mode === undefined ? null : { ...told, mode: told.mode, oid: told.oid };
         const { text, byteSize, isBinary, isTruncated } = entry?.object ?? {};
         if (entry && text !== undefined && byteSize !== undefined)
           blobs.take({ oid: entry.oid, byteSize, isBinary: isBinary ?? null, isTruncated: isTruncated ?? false, text });
@@ -167,10 +182,12 @@ export function createPaths(
    */
   async function times(commit: string, wanted: string[]): Promise<Map<string, number>> {
     if (!repository.hasGraphql()) return new Map();
-    if (dated.commit !== commit) dated = { commit, left: LIMITS.githubTimes };
-    const some = wanted.slice(0, dated.left);
-    dated.left -= some.length;
-    const found = new Map<string, number>();
+    const told = datedAt(commit);
+    const found = new Map(told.found);
+    const open = wanted.filter((path) => !found.has(path));
+    if (open.length === 0) return found;
+    const some = open.slice(0, told.left);
+    told.left -= some.length;
     await inParallel(some.length > 0 ? chunks(some, LIMITS.githubHistories) : [[]], async (part) => {
       const names = part.map((_, at) => `, $p${at}: String!`).join('');
       const fields = part.map((_, at) => `h${at}: history(first: 1, path: $p${at}) { nodes { committedDate } }`);
@@ -179,7 +196,7 @@ export function createPaths(
       const variables = Object.fromEntries(part.map((path, at) => [`p${at}`, encodePath(path).toString('utf8')]));
       const object = (await client.graphql(DATED, query, { at: commit, ...variables })).repository?.object;
       if (!object) return;
-      for (const path of wanted) if (!found.has(path)) found.set(path, Date.parse(object.committedDate));
+      for (const path of open) if (!found.has(path)) found.set(path, Date.parse(object.committedDate));
       part.forEach((path, at) => {
         const history = object[`h${at}`];
         const date = typeof history === 'object' ? history.nodes[0]?.committedDate : undefined;

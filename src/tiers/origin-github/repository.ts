@@ -61,6 +61,16 @@ export function createRepository({ client, branch, allowPublic, onIgnore }: Repo
   const configured = client.context.repository;
   let known: { facts: Facts; canWrite: boolean; isArchived: boolean; at: number } | undefined;
   let graphql = true;
+  let asking: Promise<NonNullable<typeof known>> | undefined;
+
+  /** Those who ask at the same time share the answer. */
+  async function learn(how: CallOptions): Promise<NonNullable<typeof known>> {
+    asking ??= ask(how).finally(() => {
+      asking = undefined;
+    });
+    known = await asking;
+    return known;
+  }
 
   async function ask(how: CallOptions): Promise<NonNullable<typeof known>> {
     if (graphql) {
@@ -120,14 +130,13 @@ export function createRepository({ client, branch, allowPublic, onIgnore }: Repo
 
     /** Asked anew. Throws `refused` where the repository may not be used. */
     async learn(how: CallOptions = {}): Promise<Facts> {
-      known = await ask(how);
-      return known.facts;
+      return (await learn(how)).facts;
     },
 
     /** For a save. Throws `refused` where it may not be written. */
     async forWriting(how: CallOptions): Promise<Facts> {
-      if (!known || performance.now() - known.at > LIMITS.factsMs) known = await ask(how);
-      const { facts, canWrite, isArchived } = known;
+      const recent = known && performance.now() - known.at < LIMITS.factsMs ? known : await learn(how);
+      const { facts, canWrite, isArchived } = recent;
       if (!canWrite || isArchived) known = undefined;
       if (isArchived) throw archived(configured);
       if (!canWrite) throw readOnly(configured);
