@@ -42,7 +42,8 @@ async function runCommand(name: string | null, args: string[]): Promise<number> 
       positionals: rest,
       services: app.services,
       config,
-      main: fileURLToPath(import.meta.url),
+      // The front door, which stands beside the built program.
+      main: fileURLToPath(new URL('./main.js', import.meta.url)),
       settings: settingsOf(config),
       signal: stop.signal,
     });

@@ -7,6 +7,7 @@ import { LIMITS } from '../core/limits.js';
 import type { Filter } from '../core/ports.js';
 import { projectName } from '../core/project.js';
 import { consistency, defineOperation, limitOf, provenance } from './operation.js';
+import { nearestProjects, unknownProject } from './unknown-project.js';
 
 /** The filters that list and search share. */
 export const filters = {
@@ -62,6 +63,8 @@ export const listSessions = defineOperation({
       }),
     ),
     cursor: z.string().nullable(),
+    /** Names like the project's, where it has no notes; null where it has, or none was named. */
+    near: z.array(z.string()).nullable(),
     provenance,
   }),
   effect: 'read',
@@ -87,6 +90,7 @@ export const listSessions = defineOperation({
         // One more than asked for tells whether there are more.
         found: await reading.list(caller, filter, { limit: limit + 1, after }),
         total: await reading.count(caller, filter),
+        near: await nearestProjects(reading, caller, filter.project),
       }),
     );
     const all = await services.held.list(caller, filter);
@@ -110,12 +114,17 @@ export const listSessions = defineOperation({
         queued: each.queued,
       })),
       cursor: value.found.length > limit && last ? encodeCursor(last) : null,
+      near: value.near,
       provenance: from,
     };
   },
 
-  format({ total, notes, cursor, provenance: from }) {
-    if (notes.length === 0) return `No notes match.\n${provenanceLine(from)}`;
+  format({ total, notes, cursor, near, provenance: from }, { project }) {
+    if (notes.length === 0) {
+      const none =
+        near === null || project === undefined ? 'No notes match.' : unknownProject(projectName(project), near);
+      return `${none}\n${provenanceLine(from)}`;
+    }
     const lines = notes.map((note) => {
       const extra = [
         note.project,

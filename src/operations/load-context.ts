@@ -5,6 +5,7 @@ import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { budget, consistency, defineOperation, provenance } from './operation.js';
+import { nearestProjects } from './unknown-project.js';
 
 const note = z.object({
   id: z.string(),
@@ -33,10 +34,12 @@ export const loadContext = defineOperation({
     project: z.string(),
     total: z.number(),
     notes: z.array(note),
-    /** Where the project has no notes: which projects have. */
     /** What is not at the origin, in every project; `why` is what the origin last said. */
     unconfirmed: z.object({ queued: z.number(), unknown: z.number(), conflicts: z.number(), why: z.string() }),
+    /** Where the project has no notes: which projects have, those with names like it first. */
     others: z.array(z.object({ project: z.string(), documents: z.number(), lastMs: z.number() })),
+    /** How many of `others` have names like it. */
+    near: z.number(),
     provenance,
   }),
   effect: 'read',
@@ -64,6 +67,7 @@ export const loadContext = defineOperation({
           found,
           total: await reading.count(caller, filter),
           others: found.length > 0 ? [] : await reading.projects(caller),
+          near: found.length > 0 ? [] : ((await nearestProjects(reading, caller, named)) ?? []),
         };
       },
     );
@@ -78,20 +82,23 @@ export const loadContext = defineOperation({
         ...found.map((document) => toNote(document, false)),
       ],
       unconfirmed: await services.outbox.unconfirmed(),
-      others: value.others.slice(0, 10),
+      others: nearFirst(value.others, value.near).slice(0, 10),
+      near: value.near.length,
       provenance: from,
     };
   },
 
-  async format({ project, total, notes, unconfirmed, others, provenance: from }, input) {
+  async format({ project, total, notes, unconfirmed, others, near, provenance: from }, input) {
     const most = input.max_tokens ?? LIMITS.budgetDefaultTokens;
     const foot = [unconfirmedLine(unconfirmed), provenanceLine(from)].filter((line) => line !== '').join('\n');
     if (notes.length === 0) {
+      // Only a name that was found, not given, can be a repository's new one.
+      const renamed = near > 0 && input.project === undefined ? RENAMED : '';
       const known = others.map((each) => `- ${each.project}: ${each.documents} notes, last ${day(each.lastMs)}`);
       return fitted(most, known, (shown) =>
         shown.length === 0
           ? `Project \`${project}\`: nothing remembered yet.\n${foot}`
-          : `Project \`${project}\`: nothing remembered yet. Other projects:\n${fence(shown.join('\n'))}\n${foot}`,
+          : `Project \`${project}\`: nothing remembered yet. Other projects:\n${fence(shown.join('\n'))}\n${renamed}${foot}`,
       );
     }
     const lines = contextLines(notes);
@@ -116,6 +123,15 @@ export const loadContext = defineOperation({
     );
   },
 });
+
+/** Notes stay under the name that they were saved under: only the person knows that two names are one project. */
+const RENAMED =
+  'If the repository was renamed, its notes are under the old name: give that as `project`, or set MEMORY_PROJECT to it.\n';
+
+function nearFirst<T extends { project: string }>(others: T[], near: string[]): T[] {
+  const liked = near.flatMap((name) => others.filter(({ project }) => project === name));
+  return [...liked, ...others.filter(({ project }) => !near.includes(project))];
+}
 
 /** One line that never ends would leave no room for the others. */
 const LINE_CHARS = 320;

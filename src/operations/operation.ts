@@ -32,7 +32,14 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O = unknown> {
   core: boolean;
   meta?: Record<string, unknown>;
   /** As a command: its name, what it does for a person, the arguments that need no flag, and examples without the program's name. */
-  command: { name: string; about: string; positionals: string[]; examples: string[] };
+  command: {
+    name: string;
+    about: string;
+    positionals: string[];
+    examples: string[];
+    /** Refuses what makes no sense in a process that ends with its answer. */
+    refuse?(input: z.infer<I>): MemoryError | null;
+  };
   run(input: z.infer<I>, context: Context): Promise<O>;
   /** The answer as Markdown, made for a model. */
   format(output: O, input: z.infer<I>): string | Promise<string>;

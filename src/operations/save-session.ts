@@ -58,6 +58,14 @@ export const saveSession = defineOperation({
       "save 'Fixed the login' --content 'The cookie lived five minutes.' --tags bug",
       "save 'Release notes' < notes.md",
     ],
+    refuse: ({ privacy }) =>
+      privacy === 'EPHEMERAL'
+        ? new MemoryError(
+            'refused',
+            'An EPHEMERAL note lives in the process that holds it, and this command ends with its answer. Nothing was saved.',
+            'Save it with --privacy TEAM, or have Claude save it as EPHEMERAL in its session.',
+          )
+        : null,
   },
 
   async run(input, { services, caller, signal, project }) {

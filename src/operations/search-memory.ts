@@ -9,8 +9,10 @@ import { readFrontMatter } from '../core/frontmatter.js';
 import { cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { bestPassage } from '../core/passage.js';
+import { projectName } from '../core/project.js';
 import { filterOf, filters } from './list-sessions.js';
 import { budget, consistency, defineOperation, limitOf, provenance } from './operation.js';
+import { nearestProjects, unknownProject } from './unknown-project.js';
 
 export const searchMemory = defineOperation({
   name: 'search_memory',
@@ -42,6 +44,8 @@ export const searchMemory = defineOperation({
         queued: z.boolean(),
       }),
     ),
+    /** Names like the project's, where it has no notes; null where it has, or none was named. */
+    near: z.array(z.string()).nullable(),
     provenance,
   }),
   effect: 'read',
@@ -87,7 +91,11 @@ export const searchMemory = defineOperation({
             queued: false,
           });
         }
-        return { hits, searched: await reading.count(caller, filter) };
+        return {
+          hits,
+          searched: await reading.count(caller, filter),
+          near: await nearestProjects(reading, caller, filter.project),
+        };
       },
     );
     const found = await services.held.search(caller, terms, filter);
@@ -111,13 +119,18 @@ export const searchMemory = defineOperation({
       searched: value.searched + held.length,
       // Few, recent and nowhere else: they come first.
       hits: [...held, ...value.hits.filter(({ id }) => !paths.has(id))].slice(0, limit),
+      near: value.near,
       provenance: from,
     };
   },
 
-  async format({ terms, searched, hits, provenance: from }, input) {
+  async format({ terms, searched, hits, near, provenance: from }, input) {
     const foot = provenanceLine(from);
     const most = input.max_tokens ?? LIMITS.searchBudgetTokens;
+    if (hits.length === 0 && near !== null && input.project !== undefined) {
+      const project = projectName(input.project);
+      return fitted(most, near, (shown) => `${unknownProject(project, shown)}\n${foot}`);
+    }
     if (hits.length === 0)
       return fitted(
         most,

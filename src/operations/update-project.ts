@@ -4,6 +4,7 @@ import { cleanLine, cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { PROJECT_STATUS } from './list-projects.js';
 import { defineOperation } from './operation.js';
+import { nearestNames, nearestProjects } from './unknown-project.js';
 
 const revenue = z.number().min(0).max(1e12).optional();
 
@@ -28,6 +29,8 @@ export const updateProject = defineOperation({
     commit: z.string(),
     blob: z.string(),
     redactions: z.record(z.string(), z.number()),
+    /** Names like the project's, where it had no notes before; null where it had. */
+    near: z.array(z.string()).nullable(),
     warnings: z.array(z.string()),
   }),
   effect: 'change',
@@ -47,6 +50,12 @@ export const updateProject = defineOperation({
   async run(input, { services, caller, signal, project }) {
     const named = await project(cleanLine('project', input.project));
     const { status, priority, target_revenue, current_revenue } = input;
+    // A record may well be a project's first note; it may also be a slip in its name.
+    const near = await services.reader
+      .read(caller, undefined, 'fast', (reading) => nearestProjects(reading, caller, named))
+      .then(({ value }) => value)
+      // What keeps us from looking must not keep the record from being saved.
+      .catch(() => null);
     const { id, commit, blob, redactions, warnings } = await services.writer.save(
       caller,
       {
@@ -56,16 +65,18 @@ export const updateProject = defineOperation({
       },
       signal,
     );
-    return { id, project: named, commit, blob, redactions, warnings };
+    return { id, project: named, commit, blob, redactions, near, warnings };
   },
 
-  format({ id, project, commit, redactions, warnings }) {
+  format({ id, project, commit, redactions, near, warnings }) {
     const parts = [
       `Updated project ${project}: \`${id}\``,
       `commit ${commit.slice(0, 12)}`,
       redactionsLine(redactions),
       ...warnings.map((each) => `warning: ${each}`),
     ];
-    return parts.filter((part) => part !== '').join(' · ');
+    const receipt = parts.filter((part) => part !== '').join(' · ');
+    if (near === null || near.length === 0) return receipt;
+    return `${receipt}\nThe project had no notes before.${nearestNames(near)}`;
   },
 });

@@ -6,6 +6,7 @@ import { LIMITS } from '../core/limits.js';
 import { projectName } from '../core/project.js';
 import { defineOperation } from './operation.js';
 import { unknownId } from './unknown-id.js';
+import { nearestProjects, unknownProject } from './unknown-project.js';
 
 export const verifyWithGithub = defineOperation({
   name: 'verify_with_github',
@@ -25,6 +26,8 @@ export const verifyWithGithub = defineOperation({
     hashed: z.number(),
     differences: z.array(z.object({ path: z.string(), fault: z.string() })),
     repaired: z.number(),
+    /** Names like the project's, where it has no notes; null where it has, or none was named. */
+    near: z.array(z.string()).nullable(),
   }),
   effect: 'change',
   idempotent: true,
@@ -48,10 +51,20 @@ export const verifyWithGithub = defineOperation({
       const ids = await services.reader.read(caller, 'fast', 'fast', (reading) => reading.ids(caller));
       throw unknownId(scope.id, ids.value, 'There is no such note, neither at the origin nor in the mirror.');
     });
-    return { origin: services.origin.name, commit: head?.commit ?? '', tree: head?.tree ?? '', ...found };
+    const near =
+      found.checked > 0 || scope.project === undefined
+        ? null
+        : (
+            await services.reader.read(caller, 'fast', 'fast', (reading) =>
+              nearestProjects(reading, caller, scope.project),
+            )
+          ).value;
+    return { origin: services.origin.name, near, commit: head?.commit ?? '', tree: head?.tree ?? '', ...found };
   },
 
-  format({ commit, tree, checked, hashed, differences, repaired }, input) {
+  format({ commit, tree, checked, hashed, differences, repaired, near }, input) {
+    if (near !== null && input.project !== undefined && differences.length === 0)
+      return unknownProject(projectName(input.project), near);
     const at = commit === '' ? 'an origin without commits' : `commit ${commit.slice(0, 12)}, tree ${tree.slice(0, 12)}`;
     const base = `${checked} documents compared with ${at}: `;
     if (differences.length === 0) return `${base}all equal; ${hashed} hashed to their blob id.`;

@@ -61,6 +61,7 @@ test('load_context is never over its budget, for any notes and any budget', asyn
         notes: fc.array(note, { maxLength: 30 }),
         unconfirmed,
         others,
+        near: fc.nat({ max: 3 }),
         provenance,
       }),
       budget,
@@ -92,11 +93,12 @@ test('search_memory is never over its budget, for any hits and any budget', asyn
         terms: fc.array(text(50), { maxLength: 64 }),
         searched: fc.nat(),
         hits: fc.array(hit, { maxLength: 50 }),
+        near: fc.option(fc.array(text(200), { maxLength: 3 })),
         provenance,
       }),
       budget,
       async (output, most) => {
-        const answer = await searchMemory.format(output, { query: 'x', max_tokens: most });
+        const answer = await searchMemory.format(output, { query: 'x', project: 'p/q', max_tokens: most });
         expect(tokens(answer)).toBeLessThanOrEqual(most);
       },
     ),

@@ -4,6 +4,7 @@ import { MemoryError } from '../../core/errors.js';
 import { isBlob } from '../../core/hash.js';
 import { cleanLine } from '../../core/input.js';
 import { projectName } from '../../core/project.js';
+import { nearestProjects, unknownProject } from '../../operations/unknown-project.js';
 import type { Command } from './command.js';
 
 /** Writes every note, byte for byte, under its own path into a folder. */
@@ -29,6 +30,9 @@ export const exportCommand: Command = {
     const project = typeof values.project === 'string' ? projectName(cleanLine('project', values.project)) : undefined;
     const { reader } = await services();
     const { value } = await reader.read(caller, undefined, 'fresh', async (reading) => {
+      const near = await nearestProjects(reading, caller, project);
+      if (project !== undefined && near !== null)
+        throw new MemoryError('not_found', 'There is nothing to export.', unknownProject(project, near));
       const documents = await reading.list(caller, { project }, { limit: 1_000_000 });
       const renamed: string[] = [];
       let bytes = 0;

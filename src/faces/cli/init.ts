@@ -49,6 +49,7 @@ export const initCommand: Command = {
       );
       return 0;
     }
+    if (!values.undo) await checkRepository(context);
     let failed = 0;
     for (const target of targets) {
       try {
@@ -70,6 +71,11 @@ export const initCommand: Command = {
     return failed === 0 ? 0 : 1;
   },
 };
+
+/** A repository that cannot be used would be written into the client's configuration and fail there, out of sight. */
+async function checkRepository({ settings, services }: CommandContext): Promise<void> {
+  if (settings.some(({ name, source }) => name === 'MEMORY_REPO' && source !== 'default')) await services();
+}
 
 function targetsOf({ values }: CommandContext): ClientConfig[] {
   const wanted = values.client;
@@ -145,29 +151,47 @@ function entriesOf(text: string): Record<string, unknown> {
   if (text.trim() === '') return {};
   const errors: ParseError[] = [];
   const root = parseTree(text.replace(/^\ufeff/, ''), errors, { allowTrailingComma: false, disallowComments: true });
-  if (errors.length > 0 || root?.type !== 'object')
+  if (errors.length > 0)
     throw new MemoryError(
       'invalid_input',
-      'it is not valid JSON: left as it is.',
-      'Mend it first (an editor shows where), then run init again.',
+      `it is not valid JSON (line ${lineAt(text, errors[0]?.offset ?? 0)}): left as it is.`,
+      'Mend it there, then run init again.',
     );
+  if (root?.type !== 'object')
+    throw new MemoryError(
+      'invalid_input',
+      'it is not a JSON object: left as it is.',
+      'It has to begin with { and end with }; mend it, then run init again.',
+    );
+  refuseTwice(text, root, 'mcpServers');
   const servers = child(root, 'mcpServers');
   if (servers === undefined) return {};
   if (servers.type !== 'object')
     throw new MemoryError(
       'invalid_input',
-      'its mcpServers is no object: left as it is.',
+      `its mcpServers is no object (line ${lineAt(text, servers.offset)}): left as it is.`,
       'Mend it first, then run init again.',
     );
-  const names = (servers.children ?? []).map((property) => String(property.children?.[0]?.value));
-  const twice = names.find((each, index) => names.indexOf(each) !== index);
-  if (twice !== undefined)
-    throw new MemoryError(
-      'invalid_input',
-      'it names one server twice: left as it is.',
-      'Take one of the two out, then run init again.',
-    );
+  refuseTwice(text, servers);
   return (JSON.parse(text.replace(/^\ufeff/, '')) as { mcpServers?: Record<string, unknown> }).mcpServers ?? {};
+}
+
+/** Of two properties of one name a reader takes the last and we would change the first: a person has to choose. */
+function refuseTwice(text: string, { children = [] }: Node, only?: string): void {
+  const names = children.map((property) => String(property.children?.[0]?.value));
+  const at = names.findIndex((each, index) => names.indexOf(each) !== index && (only === undefined || each === only));
+  if (at === -1) return;
+  const lines = [names.indexOf(names[at] ?? ''), at].map((index) => lineAt(text, children[index]?.offset ?? 0));
+  throw new MemoryError(
+    'invalid_input',
+    `it names ${only ?? 'one server'} twice (lines ${lines.join(' and ')}): left as it is.`,
+    'Take one of the two out, then run init again.',
+  );
+}
+
+/** The line, from 1, of a character. */
+function lineAt(text: string, offset: number): number {
+  return text.slice(0, offset).split(/\r\n|\r|\n/).length;
 }
 
 function child(node: Node, name: string): Node | undefined {

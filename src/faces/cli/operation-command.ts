@@ -33,6 +33,8 @@ export function commandOf(operation: Operation): Command {
     examples,
     async run(context) {
       const input = parseInput(operation, inputOf(operation, properties, context));
+      const refusal = operation.command.refuse?.(input);
+      if (refusal) throw refusal;
       const services = await context.services();
       const project = projectFinder(services, context.project, async () => [context.folder]);
       const { caller, signal, progress } = context;
