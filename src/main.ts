@@ -6,6 +6,7 @@ import { ERROR_TABLE, explain, toMemoryError } from './core/errors.js';
 import { LIMITS } from './core/limits.js';
 import { createLog, type Log } from './core/log.js';
 import { within } from './core/within.js';
+import { paint } from './faces/cli/terminal.js';
 import { VERSION } from './version.js';
 
 /** argv to face. Faces are loaded only when they are used: a start is paid at every session. */
@@ -114,6 +115,6 @@ try {
 } catch (error) {
   const known = toMemoryError(error);
   const beneath = known.code === 'internal' ? `\n${explain(error)}` : '';
-  process.stderr.write(`strata-memory: ${known.message} ${known.hint}${beneath}\n`);
+  process.stderr.write(`${paint(process.stderr, 'red', 'strata-memory:')} ${known.message} ${known.hint}${beneath}\n`);
   process.exit(ERROR_TABLE[known.code].exit);
 }

@@ -71,12 +71,17 @@ test.each([
   [['search', 'x', '--limt', '3'], 2, /no flag --limt.*--limit/s],
   [['search', 'x', '--limit', 'three'], 2, /`limit` must be a/],
   [['search', 'x', '--limit', '3', '--limit', '4'], 78, /--limit is given more than once/],
+  [['init', '--dry-run', '--dry-run'], 78, /--dry-run is given more than once/],
+  [['--home', '/a', 'status', '--home', '/b'], 78, /--home is given more than once/],
+  [['search', 'x', '--query', 'y'], 2, /`query` is given twice/],
   [['search'], 2, /`query` is missing/],
   [['read', 'sessions/none'], 4, /no note with this id/],
   [['save', 'x', '--content', 'y', '--id', 'a/b'], 4, /no note with this id to edit/],
   [['--log', 'loud'], 78, /MEMORY_LOG.*silent/s],
   [['completion', 'tcsh'], 2, /bash, zsh, fish/],
-  [['project', 'a/b', '--target-revenue', 'much'], 2, /`target_revenue` must be a number/],
+  [['project', 'a/b', '--target-revenue', 'much'], 2, /`target_revenue` must be a number.*Nothing was done/],
+  [['project', 'a/b', '--current-revenue', '12,5'], 2, /`current_revenue` must be a number/],
+  [['project', 'a/b', '--current-revenue=-1'], 2, /`current_revenue` must be at least 0/],
 ])('%j is answered with the way out', async (args, code, says) => {
   const result = await runProgram(args, { MEMORY_HOME: tempFolder() });
   expect(result.stderr).toMatch(says);
@@ -126,10 +131,14 @@ test('init adds its entry to a configuration with other servers, and undo brings
 });
 
 test.each([
-  ['{"mcpServers": {', 'not valid JSON'],
-  ['[]', 'not valid JSON'],
-  ['{"mcpServers": []}', 'mcpServers is no object'],
-  ['{"mcpServers": {"a": {}, "a": {}}}', 'names one server twice'],
+  ['{"mcpServers": {', 'not valid JSON (line 1)'],
+  ['{\n  "mcpServers": {\n    "a": {}\n    "b": {}\n  }\n}\n', 'not valid JSON (line 4)'],
+  ['{\r\n  "mcpServers": {},\r\n}\r\n', 'not valid JSON (line 3)'],
+  ['{\n  // mine\n  "mcpServers": {}\n}\n', 'not valid JSON (line 2)'],
+  ['[]', 'not a JSON object'],
+  ['{"a": 1,\n"mcpServers": []}', 'mcpServers is no object (line 2)'],
+  ['{"mcpServers": {"a": {},\n "a": {}}}', 'names one server twice (lines 1 and 2)'],
+  ['{"mcpServers": {},\n\n"mcpServers": {"a": {}}}', 'names mcpServers twice (lines 1 and 3)'],
   ['{"mcpServers": {"strata-memory": {"command": "other"}}}', 'another server called'],
 ])('init leaves %s as it is, and says so', async (text, says) => {
   const file = join(tempFolder(), 'config.json');
@@ -164,10 +173,4 @@ test('a home that cannot be made is said at once, also where Node would try for 
       expect(stderr + stdout, command).toMatch(/MEMORY_HOME/);
     }
   }
-});
-
-test.each(['bash', 'zsh', 'fish'])('completion for %s names commands and flags', async (shell) => {
-  const { stdout, code } = await runProgram(['completion', shell], {});
-  expect(code).toBe(0);
-  for (const word of ['search', 'max-tokens', 'doctor']) expect(stdout).toContain(word);
 });

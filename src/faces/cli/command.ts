@@ -1,5 +1,6 @@
 import type { Caller } from '../../core/caller.js';
 import type { Services } from '../../core/services.js';
+import type { Colour } from './terminal.js';
 
 export interface Option {
   type: 'string' | 'boolean';
@@ -30,6 +31,8 @@ export interface CommandContext {
   main: string;
   json: boolean;
   out(text: string): void;
+  /** Text for `out`, in a colour where that is a terminal. */
+  paint(colour: Colour, text: string): string;
   /** For people who wait: on a terminal only. */
   progress(done: number, total: number): void;
   signal: AbortSignal;

@@ -25,7 +25,7 @@ export const doctorCommand: Command = {
 
   async run(context) {
     const checks = await examine(context);
-    const { settings, json, out } = context;
+    const { settings, json, out, paint } = context;
     const faults = checks.filter(({ ok }) => !ok);
     if (json) out(JSON.stringify({ version: VERSION, settings, checks }, null, 2));
     else {
@@ -34,12 +34,14 @@ export const doctorCommand: Command = {
           `strata-memory ${VERSION}`,
           '',
           'Configuration in force',
-          ...settings.map(({ name, value, source }) => `  ${name.padEnd(20)} ${value} (${source})`),
+          ...settings.map(
+            ({ name, value, source }) => `  ${name.padEnd(20)} ${value === '' ? '–' : value} (${source})`,
+          ),
           '',
           'Checks',
           ...checks.map(
             ({ name, ok, detail, tookMs, fix }) =>
-              `  ${ok ? 'ok   ' : 'FAULT'} ${name.padEnd(14)} ${detail} (${tookMs.toFixed(0)} ms)${fix === '' ? '' : `\n        ${fix}`}`,
+              `  ${ok ? paint('green', 'ok   ') : paint('red', 'FAULT')} ${name.padEnd(14)} ${detail} (${tookMs.toFixed(0)} ms)${fix === '' ? '' : `\n        ${fix}`}`,
           ),
           '',
           faults.length === 0 ? 'Nothing is wrong.' : `${faults.length} to mend: see above.`,

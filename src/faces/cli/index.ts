@@ -10,6 +10,7 @@ import { exportCommand } from './export.js';
 import { initCommand } from './init.js';
 import { commandOf } from './operation-command.js';
 import { quickstart } from './quickstart.js';
+import { paint, progressBar } from './terminal.js';
 
 const quickstartCommand: Command = {
   name: 'quickstart',
@@ -55,23 +56,25 @@ export interface RunOptions
   config: { home: string; project: string | undefined };
 }
 
-/** Runs a command for whoever sits at the shell. Progress goes to a terminal's stderr only. */
-export function runnable(command: Command, { config, ...given }: RunOptions): Promise<number> {
+/** Runs a command for whoever sits at the shell. Colours and progress are for a terminal only. */
+export async function runnable(command: Command, { config, ...given }: RunOptions): Promise<number> {
   const json = given.values.json === true;
-  return command.run({
-    ...given,
-    ...config,
-    json,
-    caller: localCaller(localSubject(), `cli ${VERSION}`),
-    folder: process.cwd(),
-    out: (text) => void process.stdout.write(`${text}\n`),
-    progress: process.stderr.isTTY && !json ? progressBar : () => {},
-  });
-}
-
-function progressBar(done: number, total: number): void {
-  const filled = total === 0 ? 30 : Math.round((30 * done) / total);
-  process.stderr.write(
-    `\r[${'#'.repeat(filled)}${'-'.repeat(30 - filled)}] ${done} of ${total}${done >= total ? '\n' : ''}`,
-  );
+  const bar = process.stderr.isTTY && !json ? progressBar((text) => void process.stderr.write(text)) : null;
+  try {
+    return await command.run({
+      ...given,
+      ...config,
+      json,
+      caller: localCaller(localSubject(), `cli ${VERSION}`),
+      folder: process.cwd(),
+      out: (text) => {
+        bar?.end();
+        process.stdout.write(`${text}\n`);
+      },
+      paint: (colour, text) => paint(process.stdout, colour, text),
+      progress: (done, total) => bar?.show(done, total),
+    });
+  } finally {
+    bar?.end();
+  }
 }

@@ -61,7 +61,7 @@ export const initCommand: Command = {
       } catch (error) {
         if (!(error instanceof MemoryError)) throw error;
         failed++;
-        out(`${target.client} (${target.file}): ${error.message} ${error.hint}`);
+        out(`${context.paint('red', target.client)} (${target.file}): ${error.message} ${error.hint}`);
       }
     }
     if (!values.undo && !values['dry-run'] && failed < targets.length) {
