@@ -93,7 +93,7 @@ export const memoryStatus = defineOperation({
       origin: origin.name,
       documents: stand?.documents ?? null,
       doubtful: stand?.doubtful ?? null,
-      behind: head && stand ? (stand.state.head?.commit ?? null) !== head.commit : null,
+      behind: head && stand ? (stand.state.head?.commit ?? '') !== head.commit : null,
       doubts: stand?.state.doubts ?? null,
       unconfirmed,
       tiers,

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -107,6 +107,25 @@ describe('a wrong path', () => {
       }
     }
   });
+});
+
+test('init refuses to name a place that does not last', async () => {
+  const cache = join(tempFolder(), '_npx', 'f00', 'node_modules', 'strata-memory');
+  for (const part of ['dist', 'package.json']) cpSync(join(ROOT, part), join(cache, part), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(cache, 'node_modules'));
+  const folder = tempFolder();
+  const init = (...args: string[]) =>
+    run(folder, process.execPath, join(cache, 'dist/main.js'), 'init', '--config', join(folder, 'c.json'), ...args);
+  expect(await init()).toMatchObject({ code: 3, said: expect.stringMatching(/npx’s cache.*npm install --global/) });
+  expect(existsSync(join(folder, 'c.json'))).toBe(false);
+  expect((await init('--undo')).code).toBe(0);
+});
+
+test('a memory in which nothing was saved yet is well', async () => {
+  const environment = { MEMORY_HOME: tempFolder() };
+  expect((await runProgram(['status'], environment)).stdout).toContain('0 documents · mirror at the head');
+  expect((await runProgram(['doctor'], environment)).stdout).toContain('Nothing is wrong.');
+  expect((await runProgram(['context'], environment)).stdout).toContain('nothing remembered yet.\n');
 });
 
 test('a second server on the same memory is no mistake: both see what either saved', async () => {

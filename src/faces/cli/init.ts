@@ -49,7 +49,10 @@ export const initCommand: Command = {
       );
       return 0;
     }
-    if (!values.undo) await checkRepository(context);
+    if (!values.undo) {
+      checkPlace(context.main);
+      await checkRepository(context);
+    }
     let failed = 0;
     for (const target of targets) {
       try {
@@ -71,6 +74,16 @@ export const initCommand: Command = {
     return failed === 0 ? 0 : 1;
   },
 };
+
+/** npm empties the cache that npx runs from when it likes: an entry that names it would stop working one day. */
+function checkPlace(main: string): void {
+  if (/[\\/]_npx[\\/]/.test(main))
+    throw new MemoryError(
+      'refused',
+      'This runs from npx’s cache, which does not last. Nothing was changed.',
+      'Clone the repository, or install it with `npm install --global`, and run init from there.',
+    );
+}
 
 /** A repository that cannot be used would be written into the client's configuration and fail there, out of sight. */
 async function checkRepository({ settings, services }: CommandContext): Promise<void> {
