@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from './config.js';
 import { createEphemeral } from './core/ephemeral.js';
+import type { GitHubTools } from './core/github.js';
 import { shortHash } from './core/hash.js';
 import { createHeld } from './core/held.js';
 import type { Log } from './core/log.js';
@@ -14,7 +15,7 @@ import { createWriter } from './core/writer.js';
 import { createSqliteDurable } from './tiers/durable-sqlite.js';
 import { createSqliteMirror } from './tiers/mirror-sqlite.js';
 import { createSqliteMutex } from './tiers/mutex-sqlite.js';
-import { openGitOrigin } from './tiers/origin-git/index.js';
+import { openGitOrigin, pushGitOrigin } from './tiers/origin-git/index.js';
 import { createWorkplace } from './tiers/workplace.js';
 
 export interface App {
@@ -104,4 +105,31 @@ async function openOrigin({ github, repo, home, branch, readDeadlineMs }: Config
     return createGitHubOrigin({ ...github, branch, readDeadlineMs });
   }
   return openGitOrigin({ path: repo ?? join(home, 'origin.git'), own: repo === null, branch });
+}
+
+/** For the commands that bring a memory to GitHub. */
+export function createGitHubTools(config: Config): GitHubTools {
+  const { githubToken, home, repo, branch, readDeadlineMs } = config;
+  const apiUrl = config.githubApiUrl.replace(/\/+$/, '');
+  return {
+    token: githubToken,
+    apiUrl,
+    account(owner, name, token) {
+      const made = import('./tiers/origin-github/account.js').then(({ createAccount }) =>
+        createAccount({ owner, name, token, apiUrl, readDeadlineMs }),
+      );
+      return { look: async () => (await made).look(), create: async () => (await made).create() };
+    },
+    push: ({ fullName, branch: to, token }) =>
+      pushGitOrigin(
+        { path: repo ?? join(home, 'origin.git'), own: repo === null, branch },
+        { url: `${siteOf(apiUrl)}/${fullName}.git`, branch: to, token },
+      ),
+  };
+}
+
+/** Where git pushes to, of an API's address. */
+function siteOf(apiUrl: string): string {
+  const { origin, hostname } = new URL(apiUrl);
+  return hostname === 'api.github.com' ? 'https://github.com' : origin;
 }

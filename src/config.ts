@@ -14,6 +14,9 @@ export interface Config {
   /** A path on this machine; null: a repository of our own under `home`, or GitHub. */
   repo: string | null;
   github: GitHubConfig | null;
+  /** As set, for commands that bring a memory to GitHub. Secret. */
+  githubToken: string | undefined;
+  githubApiUrl: string;
   /** Saves that GitHub cannot take for now are kept and sent later. */
   outbox: boolean;
   /** One question to GitHub with its retries, and a save as a whole. */
@@ -265,6 +268,8 @@ function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'>
   return {
     home: pathOf(text('MEMORY_HOME')) ?? envPaths('strata-memory', { suffix: '' }).data,
     ...repoOf(text),
+    githubToken: text('GITHUB_TOKEN'),
+    githubApiUrl: text('GITHUB_API_URL') ?? 'https://api.github.com',
     outbox: oneOf('MEMORY_OUTBOX', text('MEMORY_OUTBOX') ?? 'on', ['on', 'off'] as const) === 'on',
     readDeadlineMs: waitOf('MEMORY_READ_DEADLINE', text('MEMORY_READ_DEADLINE'), LIMITS.githubReadMs),
     saveDeadlineMs: waitOf('MEMORY_SAVE_DEADLINE', text('MEMORY_SAVE_DEADLINE'), LIMITS.saveDeadlineMs),

@@ -46,6 +46,7 @@ async function runCommand(name: string | null, args: string[]): Promise<number> 
       // The front door, which stands beside the built program.
       main: fileURLToPath(new URL('./main.js', import.meta.url)),
       settings: settingsOf(config),
+      github: (await import('./app.js')).createGitHubTools(config),
       signal: stop.signal,
     });
   } finally {

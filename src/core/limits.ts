@@ -48,6 +48,8 @@ export const LIMITS = {
   doubtGraceMs: 5_000,
   saveTurnMs: 10_000,
   gitCommandMs: 60_000,
+  /** A whole history over a slow line. */
+  pushMs: 30 * 60_000,
   closeMs: 5_000,
   rootsMs: 1_000,
   /** How long a folder's project is taken for known. */

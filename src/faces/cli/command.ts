@@ -1,4 +1,5 @@
 import type { Caller } from '../../core/caller.js';
+import type { GitHubTools } from '../../core/github.js';
 import type { Services } from '../../core/services.js';
 import type { Colour } from './terminal.js';
 
@@ -27,6 +28,8 @@ export interface CommandContext {
   home: string;
   project: string | undefined;
   folder: string;
+  /** For bringing a memory to GitHub. */
+  github: GitHubTools;
   /** The built program's own file, for what starts it. */
   main: string;
   json: boolean;

@@ -9,6 +9,7 @@ import { doctorCommand } from './doctor.js';
 import { exportCommand } from './export.js';
 import { initCommand } from './init.js';
 import { commandOf } from './operation-command.js';
+import { pushOriginCommand } from './push-origin.js';
 import { quickstart } from './quickstart.js';
 import { paint, progressBar } from './terminal.js';
 
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   initCommand,
   ...OPERATIONS.map(commandOf),
   exportCommand,
+  pushOriginCommand,
   doctorCommand,
   quickstartCommand,
   completionCommand(() => COMMANDS),
@@ -52,7 +54,7 @@ export function findCommand(name: string): Command {
 }
 
 export interface RunOptions
-  extends Pick<CommandContext, 'values' | 'positionals' | 'services' | 'settings' | 'main' | 'signal'> {
+  extends Pick<CommandContext, 'values' | 'positionals' | 'services' | 'settings' | 'github' | 'main' | 'signal'> {
   config: { home: string; project: string | undefined };
 }
 

@@ -13,6 +13,7 @@ import { applyEdits, modify, type Node, type ParseError, parseTree } from 'jsonc
 import { MemoryError } from '../../core/errors.js';
 import { type ClientConfig, clientConfigs } from './clients.js';
 import type { Command, CommandContext } from './command.js';
+import { reachTarget, TARGET_OPTIONS } from './github.js';
 
 interface Entry {
   command: string;
@@ -32,10 +33,18 @@ export const initCommand: Command = {
     client: { type: 'string', about: 'desktop | code; default: those that are here', values: ['desktop', 'code'] },
     config: { type: 'string', about: 'this configuration file instead' },
     name: { type: 'string', about: 'name of the entry; default strata-memory' },
+    github: { type: 'string', about: 'owner/name: the memory lives in this repository on GitHub' },
+    ...TARGET_OPTIONS,
     'dry-run': { type: 'boolean', about: 'only show what would change' },
     undo: { type: 'boolean', about: 'take the entry out, or put the file back as it was' },
   },
-  examples: ['init', 'init --dry-run', 'init --client desktop --repo ~/notes', 'init --undo'],
+  examples: [
+    'init',
+    'init --github owner/memory --create',
+    'init --dry-run',
+    'init --client desktop --repo ~/notes',
+    'init --undo',
+  ],
 
   async run(context) {
     const { values, out } = context;
@@ -43,23 +52,21 @@ export const initCommand: Command = {
     if (!/^[\w.-]{1,60}$/.test(name))
       throw new MemoryError('invalid_input', 'The name is not usable.', 'Use letters, digits, . _ and -.');
     const targets = targetsOf(context);
+    if (!values.undo) checkPlace(context.main);
+    const entry = values.undo ? null : await entryOf(context);
     if (targets.length === 0) {
       out(
-        `Neither Claude Desktop nor Claude Code is here. Paste this into your client's configuration:\n${JSON.stringify({ mcpServers: { [name]: entryOf(context) } }, null, 2)}`,
+        `Neither Claude Desktop nor Claude Code is here. ${entry === null ? 'There is nothing to undo.' : `Paste this into your client's configuration${entry.env?.GITHUB_TOKEN ? ', with your token' : ''}:\n${shownOf({ mcpServers: { [name]: entry } })}`}`,
       );
       return 0;
-    }
-    if (!values.undo) {
-      checkPlace(context.main);
-      await checkRepository(context);
     }
     let failed = 0;
     for (const target of targets) {
       try {
         out(
-          values.undo
+          entry === null
             ? undo(target, name, values['dry-run'] === true)
-            : install(target, name, entryOf(context), values['dry-run'] === true),
+            : install(target, name, entry, values['dry-run'] === true),
         );
       } catch (error) {
         if (!(error instanceof MemoryError)) throw error;
@@ -85,11 +92,6 @@ function checkPlace(main: string): void {
     );
 }
 
-/** A repository that cannot be used would be written into the client's configuration and fail there, out of sight. */
-async function checkRepository({ settings, services }: CommandContext): Promise<void> {
-  if (settings.some(({ name, source }) => name === 'MEMORY_REPO' && source !== 'default')) await services();
-}
-
 function targetsOf({ values }: CommandContext): ClientConfig[] {
   const wanted = values.client;
   if (wanted !== undefined && wanted !== 'desktop' && wanted !== 'code')
@@ -99,14 +101,39 @@ function targetsOf({ values }: CommandContext): ClientConfig[] {
   return clientConfigs().filter((each) => (wanted === undefined ? each.found : each.client === client));
 }
 
-/** What starts this program with the configuration that is in force now; secrets are never among it. */
-function entryOf({ main, settings }: CommandContext): Entry {
+/**
+ * What starts this program with the configuration that is in force now. A repository that cannot be used would be
+ * written down and fail in the client, out of sight: it is looked at first.
+ */
+async function entryOf(context: CommandContext): Promise<Entry> {
+  const { main, settings, values, services } = context;
   const env = Object.fromEntries(
     settings
       .filter(({ source, name }) => source !== 'default' && name.startsWith('MEMORY_'))
       .map(({ name, value }) => [name, value]),
   );
+  const inForce = settings.some(({ name, value }) => name === 'GITHUB_TOKEN' && value !== '');
+  const given = typeof values.github === 'string' ? values.github : inForce ? env.MEMORY_REPO : undefined;
+  if (given !== undefined) Object.assign(env, await githubEntry(context, given));
+  else if (env.MEMORY_REPO !== undefined) await services();
   return { command: process.execPath, args: [main], ...(Object.keys(env).length > 0 ? { env } : {}) };
+}
+
+/** The variables of a memory on GitHub. The client starts the server with nothing else: the token has to be among them. */
+async function githubEntry(context: CommandContext, given: string): Promise<Record<string, string>> {
+  const { owner, name, token, repository } = await reachTarget(context, given);
+  const { apiUrl } = context.github;
+  return {
+    MEMORY_REPO: `${owner}/${name}`,
+    GITHUB_TOKEN: token,
+    ...(apiUrl === 'https://api.github.com' ? {} : { GITHUB_API_URL: apiUrl }),
+    ...(repository.isPrivate ? {} : { MEMORY_ALLOW_PUBLIC: 'on' }),
+  };
+}
+
+/** As it is written, but for the token. */
+function shownOf(value: unknown): string {
+  return JSON.stringify(value, (key, each) => (key === 'GITHUB_TOKEN' ? '(your token)' : each), 2);
 }
 
 function install({ client, file }: ClientConfig, name: string, entry: Entry, dryRun: boolean): string {
@@ -125,7 +152,7 @@ function install({ client, file }: ClientConfig, name: string, entry: Entry, dry
   const backup = existsSync(backupOf(file)) ? readFileSync(backupOf(file), 'utf8') : null;
   const ours = backup !== null && present !== undefined && withEntry(backup, name, present) === before;
   const after = withEntry(ours ? backup : before, name, entry);
-  const shown = `${client} (${file}): ${present === undefined ? 'adds' : 'changes'}\n${JSON.stringify({ [name]: entry }, null, 2)}`;
+  const shown = `${client} (${file}): ${present === undefined ? 'adds' : 'changes'}\n${shownOf({ [name]: entry })}`;
   if (dryRun) return `${shown}\nNothing was changed (--dry-run).`;
   mkdirSync(dirname(file), { recursive: true });
   // The first backup is the one worth keeping: it is the file without us.

@@ -14,10 +14,10 @@ const SETTINGS = [
   ['gc.auto', '0'],
 ].flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 
-export function spawnGit(args: string[], gitDir?: string) {
+export function spawnGit(args: string[], gitDir?: string, environment: Record<string, string> = {}) {
   const where = gitDir === undefined ? [] : [`--git-dir=${gitDir}`];
   return spawn('git', [...SETTINGS, ...where, ...args], {
-    env: gitEnvironment(),
+    env: { ...gitEnvironment(), ...environment },
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });
@@ -34,10 +34,17 @@ export interface GitResult {
 /** Runs git to its end. Throws `origin_unavailable` only where git cannot be started. */
 export function runGit(
   args: string[],
-  options: { gitDir?: string; input?: Uint8Array; timeoutMs?: number; onOutput?: (chunk: Buffer) => boolean } = {},
+  options: {
+    gitDir?: string;
+    input?: Uint8Array;
+    timeoutMs?: number;
+    onOutput?: (chunk: Buffer) => boolean;
+    /** For what others must not see among the arguments. */
+    environment?: Record<string, string>;
+  } = {},
 ): Promise<GitResult> {
   return new Promise((resolve, reject) => {
-    const child = spawnGit(args, options.gitDir);
+    const child = spawnGit(args, options.gitDir, options.environment);
     const out: Buffer[] = [];
     let stderr = '';
     let timedOut = false;

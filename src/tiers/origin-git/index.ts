@@ -8,6 +8,7 @@ import { createBranchWriter } from './branch.js';
 import { gitFailed, runGit } from './git.js';
 import { heldBlobs, pathTimes, runCollect } from './history.js';
 import { chooseBranch, ensureBareRepository, locateRepository, type Repository } from './locate.js';
+import { pushCommit } from './push.js';
 import { createObjectReader } from './reader.js';
 import { createTrees } from './trees.js';
 
@@ -29,6 +30,27 @@ export async function openGitOrigin(options: GitOriginOptions): Promise<Origin> 
   const chosen = await chooseBranch(repository, options.branch);
   const name = options.branch === undefined ? repository.path : `${repository.path}@${chosen.branch}`;
   return createGitOrigin(name, repository, chosen, options.own);
+}
+
+/** The whole history of the origin at a path, to a branch of a repository that is reached over HTTPS. */
+export async function pushGitOrigin(
+  options: GitOriginOptions,
+  target: { url: string; branch: string; token: string },
+): Promise<{ commit: string; commits: number }> {
+  const origin = await openGitOrigin(options);
+  try {
+    const head = await origin.head();
+    if (head === null)
+      throw new MemoryError(
+        'not_found',
+        'This memory has no notes yet: there is nothing to push.',
+        'Use GitHub at once.',
+      );
+    const { gitDir } = await locateRepository(options.path);
+    return { ...head, ...(await pushCommit({ gitDir, commit: head.commit, ...target })) };
+  } finally {
+    await origin.close();
+  }
 }
 
 function createGitOrigin(
