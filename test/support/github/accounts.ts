@@ -50,13 +50,11 @@ export function budgetHeaders({ limit, used, resetAt }: Budget, resource: string
   };
 }
 
-/** Takes from a budget; false where nothing is left. A budget whose hour is over starts again. */
-export function spend(budget: Budget, cost = 1): boolean {
+/** Whether nothing is left of a budget. One whose hour is over starts again. */
+export function isSpent(budget: Budget): boolean {
   const now = Math.floor(Date.now() / 1000);
   if (budget.resetAt <= now) Object.assign(budget, { used: 0, resetAt: now + HOUR_SECONDS });
-  if (budget.used + cost > budget.limit) return false;
-  budget.used += cost;
-  return true;
+  return budget.used >= budget.limit;
 }
 
 export const SSO_MESSAGE =

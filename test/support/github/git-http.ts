@@ -46,10 +46,11 @@ function person(commit: string, role: 'author' | 'committer'): Person {
  * emulator has is put there first, and what was pushed is put into the emulator after, with the ids of git.
  */
 export function createGitHttp() {
-  const root = mkdtempSync(join(tmpdir(), 'strata-github-'));
+  let root: string | undefined;
   const copies = new Map<Repository, Promise<{ folder: string; has: Set<string> }>>();
 
   function copyOf(repository: Repository) {
+    root ??= mkdtempSync(join(tmpdir(), 'strata-github-'));
     const folder = join(root, `${repository.facts.id}.git`);
     const opened = copies.get(repository) ?? open(folder);
     copies.set(repository, opened);
@@ -145,7 +146,12 @@ export function createGitHttp() {
     });
   }
 
-  return { serve, close: () => rmSync(root, { recursive: true, force: true, maxRetries: 5 }) };
+  return {
+    serve,
+    close() {
+      if (root !== undefined) rmSync(root, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
 }
 
 /** `/OWNER/NAME.git/...` as git asks for it. */

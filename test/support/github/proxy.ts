@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Account, type Accounts, budgetHeaders, notAdmitted, spend } from './accounts.js';
+import { type Account, type Accounts, budgetHeaders, isSpent, notAdmitted } from './accounts.js';
 import { type Answer, type Asked, type GraphQLSummary, json, refusal } from './answer.js';
 import { answerUnder, createFaults } from './faults.js';
 import { graphqlAnswer, summaryOf } from './graphql.js';
@@ -91,16 +91,17 @@ export async function startProxy(accounts: Accounts, switches: Switches) {
     if (refused || !account || !site) return refused ?? refusal(503, 'Starting');
     if (asked.path === '/api/graphql') {
       if (!switches.graphql) return refusal(404, 'Not Found');
-      const left = spend(account.points);
-      return left ? graphqlAnswer(site, account, asked) : pointsSpent(account);
+      if (isSpent(account.points)) return pointsSpent(account);
+      account.points.used++;
+      return graphqlAnswer(site, account, asked);
     }
     if (isGit) return site.git(account, asked);
     if (!asked.path.startsWith('/api/v3')) return refusal(404, 'Not Found');
     const path = asked.path.slice('/api/v3'.length);
-    if (account.core.used >= account.core.limit && !spend(account.core)) return overBudget(account.core, 'core');
+    if (path !== '/rate_limit' && isSpent(account.core)) return overBudget(account.core, 'core');
     const answer = conditional(asked, await rest({ site, account, asked }, path));
     // GitHub counts neither an unchanged answer nor a look at what is left.
-    if (answer.status !== 304 && path !== '/rate_limit') spend(account.core);
+    if (answer.status !== 304 && path !== '/rate_limit') account.core.used++;
     return { ...answer, headers: { ...budgetHeaders(account.core, 'core'), ...answer.headers } };
   }
 
