@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { gitEnvironmentForTests } from '../home.js';
 import type { Account } from './accounts.js';
 import { type Answer, type Asked, bytes } from './answer.js';
-import { type Change, type Commit, EMPTY_TREE, type Person } from './git.js';
+import { type Change, type Commit, type Person, parseTree } from './git.js';
 import type { Repository } from './repository.js';
 import type { Site } from './rest.js';
 
@@ -105,14 +105,13 @@ export function createGitHttp() {
         .filter(Boolean)
         .map((line) => [line.slice(52), line.slice(0, 40)]),
     );
+    for (const commit of await learn(repository, folder, has)) {
+      await takeCommit(repository, commit);
+      has.add(commit.sha);
+    }
     for (const [name, sha] of found) {
       const before = repository.head(name);
       if (before === sha) continue;
-      const list = await run(['-C', folder, 'rev-list', '--reverse', '--topo-order', sha], '');
-      for (const commit of list.stdout.toString().trim().split('\n')) {
-        if (!has.has(commit)) await takeCommit(repository, folder, commit);
-        has.add(commit);
-      }
       if (before === undefined) await repository.api('POST', '/git/refs', { ref: `refs/heads/${name}`, sha });
       else await repository.api('PATCH', `/git/refs/heads/${name}`, { sha, force: true });
     }
@@ -201,39 +200,48 @@ async function asStream({ objects }: Repository, commit: Commit): Promise<(Buffe
   return [...parts, '\n'];
 }
 
-/** One commit of the bare repository into the emulator. */
-async function takeCommit(repository: Repository, folder: string, sha: string): Promise<void> {
-  const git = async (args: string[], input = '') => (await run(['-C', folder, ...args], input)).stdout;
-  const raw = (await git(['cat-file', 'commit', sha])).toString();
-  const parents = [...raw.matchAll(/^parent ([0-9a-f]{40})$/gm)].map((match) => match[1] as string);
-  const diff = await git(['diff-tree', '-r', '-z', '--no-renames', parents[0] ?? EMPTY_TREE, sha]);
-  const fields = diff.toString().split('\0');
+/** Puts one commit and its tree, known already, into the emulator. */
+async function takeCommit({ objects, api, writeTree }: Repository, commit: Commit): Promise<void> {
+  const parent = commit.parents[0] === undefined ? undefined : await objects.commit(commit.parents[0]);
   const changes = new Map<string, Change>();
   const contents = new Map<string, Buffer | null>();
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [, mode = '', , id = '', status = ''] = (fields[at] as string).split(' ');
-    const path = fields[at + 1] as string;
-    changes.set(path, status === 'D' ? null : { sha: id, mode });
-    contents.set(path, status === 'D' ? null : Buffer.alloc(0));
+  for (const [path, { after }] of await objects.difference(parent?.tree, commit.tree)) {
+    changes.set(path, after ? { sha: after.sha, mode: after.mode } : null);
+    contents.set(path, after ? ((await objects.blob(after.sha)) as Buffer) : null);
   }
-  const wanted = [...changes].flatMap(([path, change]) => (change ? [[path, change.sha] as const] : []));
-  let batch = await git(['cat-file', '--batch'], wanted.map(([, id]) => `${id}\n`).join(''));
-  for (const [path] of wanted) {
-    const line = batch.indexOf('\n');
-    const size = Number(batch.subarray(0, line).toString().split(' ')[2]);
-    contents.set(path, batch.subarray(line + 1, line + 1 + size));
-    batch = batch.subarray(line + 2 + size);
+  await writeTree(parent?.tree ?? null, contents, changes);
+  const { message, tree, parents, author, committer } = commit;
+  const made = await api<{ sha: string }>('POST', '/git/commits', { message, tree, parents, author, committer });
+  if (made.sha !== commit.sha) throw new Error(`the emulator made commit ${made.sha} of ${commit.sha}`);
+}
+
+/** Every object that the branches lead to and these commits do not, kept; the commits oldest first. */
+async function learn({ objects }: Repository, folder: string, known: Set<string>): Promise<Commit[]> {
+  const not = [...known].map((sha) => `^${sha}\n`).join('');
+  const args = ['rev-list', '--objects', '--no-object-names', '--reverse', '--topo-order', '--branches', '--stdin'];
+  const { stdout: ids } = await run(['-C', folder, ...args], not);
+  const { stdout: batch } = await run(['-C', folder, 'cat-file', '--batch'], ids);
+  const commits: Commit[] = [];
+  for (let at = 0; at < batch.length; ) {
+    const line = batch.indexOf('\n', at);
+    const [sha = '', type, size] = batch.toString('latin1', at, line).split(' ');
+    const content = batch.subarray(line + 1, line + 1 + Number(size));
+    at = line + 2 + content.length;
+    if (type === 'blob') objects.keepBlob(content);
+    if (type === 'tree') objects.keepTree(sha, parseTree(content));
+    if (type === 'commit') commits.push(parseCommit(sha, content.toString()));
   }
-  const message = raw.slice(raw.indexOf('\n\n') + 2);
-  const base = parents[0] === undefined ? null : ((await repository.objects.commit(parents[0]))?.tree ?? null);
-  const tree = await repository.writeTree(base, contents, changes);
-  const [author, committer] = [person(raw, 'author'), person(raw, 'committer')];
-  const made = await repository.api<{ sha: string }>('POST', '/git/commits', {
-    message,
-    tree,
-    parents,
-    author,
-    committer,
-  });
-  if (made.sha !== sha) throw new Error(`the emulator made commit ${made.sha} of ${sha}`);
+  for (const commit of commits) objects.keepCommit(commit);
+  return commits;
+}
+
+function parseCommit(sha: string, raw: string): Commit {
+  const end = raw.indexOf('\n\n');
+  const parents = [...raw.slice(0, end).matchAll(/^parent ([0-9a-f]{40})$/gm)].map((match) => match[1] as string);
+  // The emulator ends a message with a line break if it does not: a commit without one is then refused.
+  const message = raw.slice(end + 2);
+  return {
+    ...{ sha, tree: raw.slice(5, 45), parents, message },
+    ...{ author: person(raw, 'author'), committer: person(raw, 'committer') },
+  };
 }

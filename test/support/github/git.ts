@@ -36,6 +36,20 @@ function sortEntries(entries: Iterable<TreeEntry>): TreeEntry[] {
   return keyed.sort((a, b) => Buffer.compare(a.key, b.key)).map(({ entry }) => entry);
 }
 
+/** The entries of a tree as git stores it. */
+export function parseTree(content: Buffer): TreeEntry[] {
+  const entries: TreeEntry[] = [];
+  for (let at = 0; at < content.length; ) {
+    const [space, end] = [content.indexOf(0x20, at), content.indexOf(0, at)];
+    const mode = content.toString('latin1', at, space).padStart(6, '0');
+    const type = mode === '040000' ? 'tree' : mode === '160000' ? 'commit' : 'blob';
+    const name = content.toString('utf8', space + 1, end);
+    entries.push({ mode, name, type, sha: content.toString('hex', end + 1, end + 21) });
+    at = end + 21;
+  }
+  return entries;
+}
+
 function treeId(sorted: TreeEntry[]): string {
   const lines = sorted.flatMap(({ mode, name, sha }) => [
     Buffer.from(`${mode.replace(/^0+/, '')} ${name}\0`),
@@ -205,7 +219,8 @@ export function createObjects(source: Source) {
     commit,
     kindOf,
     keepBlob,
-    keepCommit: (kept: Commit) => commits.set(kept.sha, kept),
+    keepTree: (sha: string, entries: TreeEntry[]) => void trees.set(sha, entries),
+    keepCommit: (kept: Commit) => void commits.set(kept.sha, kept),
     changedTree,
     walk,
     difference,
