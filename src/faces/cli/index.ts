@@ -65,7 +65,8 @@ export async function runnable(command: Command, { config, ...given }: RunOption
   try {
     return await command.run({
       ...given,
-      ...config,
+      home: config.home,
+      project: config.project,
       json,
       caller: localCaller(localSubject(), `cli ${VERSION}`),
       folder: process.cwd(),

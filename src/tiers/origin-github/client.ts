@@ -55,6 +55,8 @@ export function createClient(options: ClientOptions) {
       baseUrl: options.apiUrl,
       userAgent: `strata-memory/${VERSION}`,
       log: { debug() {}, info() {}, warn() {}, error() {} },
+      // The plugin's own list, and what an empty repository answers.
+      retry: { doNotRetry: [400, 401, 403, 404, 409, 410, 422, 429, 451] },
       throttle: {
         onRateLimit: (after: number, request: object, _: unknown, count: number) => inTime(after, request, count),
         onSecondaryRateLimit: (after: number, request: object, _: unknown, count: number) =>

@@ -61,7 +61,11 @@ export function createCommitter({ client, repository, paths, head, everHeld }: C
       return { commit: oid, tree: tree.oid };
     } catch (error) {
       const told = graphqlErrors(toMemoryError(error).cause)?.[0];
-      if (told?.type === 'STALE_DATA' || /expected branch to point to|is at \w+ but expected/i.test(told?.message ?? '')) throw new Moved();
+      if (
+        told?.type === 'STALE_DATA' ||
+        /expected branch to point to|is at \w+ but expected/i.test(told?.message ?? '')
+      )
+        throw new Moved();
       throw error;
     }
   }
