@@ -2,11 +2,13 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureGitHub } from './github.js';
 import { coldStart, noOurs, prepareOurs, removeFolder, warmCalls } from './ours.js';
 import { coldReference, noReference, prepareReference, warmReference } from './reference.js';
 import { printTable, type Result } from './report.js';
 
 const HELP = `npm run bench -- [--quick] [--sizes 100,1000,10000] [--rounds 100] [--starts 9] [--json]
+npm run bench -- --github [--sizes 1000] [--latencies 150,500]
 
 Both servers on the same notes in one run, each as a child process with a real MCP client. Starts are interleaved and
 their medians reported, since a machine is rarely quiet. Never fails.
@@ -20,6 +22,8 @@ const { values } = parseArgs({
     sizes: { type: 'string' },
     rounds: { type: 'string' },
     starts: { type: 'string' },
+    github: { type: 'boolean', default: false },
+    latencies: { type: 'string' },
   },
 });
 const sizes = (values.sizes ?? (values.quick ? '100,1000' : '100,1000,10000')).split(',').map(Number);
@@ -43,7 +47,11 @@ async function measure(size: number, folder: string): Promise<Result> {
 }
 
 if (values.help) process.stdout.write(HELP);
-else {
+else if (values.github) {
+  const latencies = (values.latencies ?? '0,150,500').split(',').map(Number);
+  const size = Number((values.sizes ?? '1000').split(',')[0]);
+  process.stdout.write(`${await measureGitHub(size, latencies, Number(values.rounds ?? 15))}\n`);
+} else {
   for (const size of sizes) {
     const folder = mkdtempSync(join(tmpdir(), 'strata-bench-'));
     try {

@@ -6,7 +6,7 @@ import { type Running, repeat, residentMegabytes, start, timed } from './measure
 import { generateNote, noteBody, PROJECTS, queries } from './notes.js';
 import { makeRepository } from './repository.js';
 
-const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 export interface Ours {
   syncMs: number;
