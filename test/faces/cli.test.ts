@@ -149,6 +149,23 @@ test.each([
   expect(readFileSync(file, 'utf8')).toBe(text);
 });
 
+test('init answers a configuration file that cannot be one, at once', async () => {
+  const folder = tempFolder();
+  writeFileSync(join(folder, 'file'), '');
+  const init = (config: string) => runProgram(['init', '--config', config], { MEMORY_HOME: folder });
+  expect(await init(folder)).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/cannot be read and written.*EISDIR/),
+  });
+  expect(await init(join(folder, 'file', 'c.json'))).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('ENOTDIR'),
+  });
+  for (const missing of [join(folder, 'typo', 'c.json'), '/proc/none/c.json'])
+    expect(await init(missing)).toMatchObject({ code: 2, stderr: expect.stringContaining('There is no folder') });
+  expect(existsSync(join(folder, 'typo'))).toBe(false);
+});
+
 test('init finds the clients of a home, and a home without any gets the lines to paste', async () => {
   const home = tempFolder();
   const bare = await runProgram(['init'], { HOME: home });

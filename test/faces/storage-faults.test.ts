@@ -25,7 +25,7 @@ import { objectId, shortHash } from '../../src/core/hash.js';
 import { createLog } from '../../src/core/log.js';
 import { openApp } from '../support/app.js';
 import { git, tempFolder } from '../support/home.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { runProgram, startServer, type TestServer } from '../support/server.js';
 
 /** A repository with notes, large enough for its mirror to have many pages. */
 function notes(folder: string, count = 60): string {
@@ -328,6 +328,10 @@ describe('MEMORY_HOME cannot be written', () => {
       execFileSync('mount', ['-o', 'remount,ro', mount]);
       const memory = await server(at.environment);
       expect(await memory.call('load_context')).toMatch(/60 notes[\s\S]*note-/);
+      expect(await runProgram(['doctor'], at.environment)).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/FAULT home +MEMORY_HOME .*cannot be written[\s\S]*set MEMORY_HOME to another/),
+      });
       expect(await memory.call('read_memory', { id: 'sessions/test/project/note-3' })).toContain('marker3');
       expect(await memory.call('search_memory', { query: 'marker9' })).toContain('note-9');
       const receipt = await memory.call('save_session', { title: 'Anyway', content: 'saved anyway' });

@@ -69,9 +69,10 @@ export const initCommand: Command = {
             : install(target, name, entry, values['dry-run'] === true),
         );
       } catch (error) {
-        if (!(error instanceof MemoryError)) throw error;
+        const known = knownFault(error);
+        if (known === null) throw error;
         failed++;
-        out(`${context.paint('red', target.client)} (${target.file}): ${error.message} ${error.hint}`);
+        out(`${context.paint('red', target.client)} (${target.file}): ${known.message} ${known.hint}`);
       }
     }
     if (!values.undo && !values['dry-run'] && failed < targets.length) {
@@ -97,7 +98,16 @@ function targetsOf({ values }: CommandContext): ClientConfig[] {
   if (wanted !== undefined && wanted !== 'desktop' && wanted !== 'code')
     throw new MemoryError('invalid_input', 'There is no such client.', 'Use --client desktop or --client code.');
   const client = wanted === 'code' ? 'Claude Code' : 'Claude Desktop';
-  if (typeof values.config === 'string') return [{ client, file: resolve(values.config), found: true }];
+  if (typeof values.config === 'string') {
+    const file = resolve(values.config);
+    if (!existsSync(dirname(file)))
+      throw new MemoryError(
+        'invalid_input',
+        `There is no folder ${dirname(file)}. Nothing was changed.`,
+        'Name a configuration file in a folder that is there.',
+      );
+    return [{ client, file, found: true }];
+  }
   return clientConfigs().filter((each) => (wanted === undefined ? each.found : each.client === client));
 }
 
@@ -136,6 +146,19 @@ function shownOf(value: unknown): string {
   return JSON.stringify(value, (key, each) => (key === 'GITHUB_TOKEN' ? '(your token)' : each), 2);
 }
 
+/** What keeps one file from being changed and is no fault of ours, or null: the system's own refusals are answered too. */
+function knownFault(error: unknown): MemoryError | null {
+  if (error instanceof MemoryError) return error;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (!/^(EISDIR|ENOTDIR|ENOENT|EACCES|EPERM|EROFS|ENOSPC)$/.test(code)) return null;
+  return new MemoryError(
+    'config',
+    `it cannot be read and written here (${code}): left as it is.`,
+    'Name a file in a folder that is there and yours to write, or mend its permissions.',
+    error,
+  );
+}
+
 function install({ client, file }: ClientConfig, name: string, entry: Entry, dryRun: boolean): string {
   const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
   const present = entriesOf(before)[name];
@@ -154,7 +177,7 @@ function install({ client, file }: ClientConfig, name: string, entry: Entry, dry
   const after = withEntry(ours ? backup : before, name, entry);
   const shown = `${client} (${file}): ${present === undefined ? 'adds' : 'changes'}\n${shownOf({ [name]: entry })}`;
   if (dryRun) return `${shown}\nNothing was changed (--dry-run).`;
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   // The first backup is the one worth keeping: it is the file without us.
   if (!existsSync(backupOf(file))) {
     // No file is kept as an empty backup.
@@ -265,6 +288,11 @@ function isOurs(entry: unknown): boolean {
 
 function backupOf(file: string): string {
   return `${file}.before-strata-memory`;
+}
+
+/** One level: a client's own folder. A path of which more is missing is a slip, and Node tries for ever below /proc. */
+function makeFolder(folder: string): void {
+  if (!existsSync(folder)) mkdirSync(folder);
 }
 
 /** Whole or not at all, with the file's own mode: these files hold other servers' secrets. */
