@@ -6,12 +6,15 @@ import { createSqlite } from './sqlite.js';
 
 const dialect: Dialect = {
   nowMs: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`,
-  async index(query, doc, terms) {
-    await query('INSERT INTO documents_search (rowid, title, body) VALUES ($1, $2, $3)', [
-      doc,
-      terms.title,
-      terms.body,
-    ]);
+  indexedDoc: 'rowid',
+  elements: (parameter) => `json_each(${parameter})`,
+  async index(query, entries) {
+    for (const { doc, terms } of entries)
+      await query('INSERT INTO documents_search (rowid, title, body) VALUES ($1, $2, $3)', [
+        doc,
+        terms.title,
+        terms.body,
+      ]);
   },
   async unindex(query, docs) {
     for (const doc of docs) await query('DELETE FROM documents_search WHERE rowid = $1', [doc]);
@@ -73,14 +76,7 @@ export function createSqliteMirror({ origin, path, onNotice }: SqliteMirrorOptio
         throw error;
       }
     },
-    unindexed: () =>
-      database.read(async (query) => {
-        const rows = await query(
-          `SELECT d.path FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.indexed = 1 AND d.doc NOT IN (SELECT rowid FROM documents_search)`,
-          [origin],
-        );
-        return rows.map((row) => String(row.path));
-      }),
+    unindexed: () => database.read(statements.unindexed),
     notices: () => [...notices],
     async describe() {
       const bytes = ['', '-wal'].reduce(

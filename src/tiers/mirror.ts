@@ -1,24 +1,42 @@
 import { INDEX_VERSION } from '../core/analyse.js';
-import { type Caller, seesUnsigned } from '../core/caller.js';
-import type { Digest } from '../core/digest.js';
-import type { Document, IndexedDocument, Kind, Privacy } from '../core/documents.js';
+import type { Caller } from '../core/caller.js';
+import type { Document, IndexedDocument } from '../core/documents.js';
 import type { Doubt, Filter, MirrorState, SameSave, Step, Tip, View } from '../core/ports.js';
-import type { Query, Row, Value } from './sqlite.js';
+import {
+  bytesOf,
+  COLUMNS,
+  conditions,
+  FIELDS,
+  fieldsOf,
+  isIndexed,
+  packed,
+  portions,
+  type Query,
+  type Row,
+  storable,
+  toDocument,
+  type Value,
+} from './rows.js';
+
+export { COLUMNS } from './rows.js';
 
 /** What differs between the two SQL mirrors. */
 export interface Dialect {
   /** An expression for the database's clock in ms since 1970. */
   nowMs: string;
-  /** Writes a document's search terms. */
-  index(query: Query, doc: number, terms: { title: string; body: string }): Promise<void>;
+  /** The column of `documents_search` that names the document. */
+  indexedDoc: string;
+  /** A table expression with one row per element of the JSON array in a parameter: `value`, to be read by `->>`. */
+  elements(parameter: string): string;
+  /** Keeps every other step off this origin until the transaction ends; absent where writers are alone anyway. */
+  lock?(query: Query, origin: string): Promise<void>;
+  /** Writes documents' search terms. */
+  index(query: Query, entries: { doc: number; terms: { title: string; body: string } }[]): Promise<void>;
+  /** Takes documents that are about to go out of the search index. */
   unindex(query: Query, docs: number[]): Promise<void>;
   /** Rows of documents with `score`, best (highest) first. `where` filters `d`; its values come before `$n`. */
   search(query: Query, terms: string[], where: string, values: Value[], limit: number): Promise<Row[]>;
 }
-
-/** A document's columns, without its bytes. */
-export const COLUMNS =
-  'd.doc, d.path, d.blob, d.id, d.kind, d.project, d.title, d.time_ms, d.tags, d.digest, d.author, d.client, d.privacy, d.priority, d.status, d.bytes, d.reason, d.save_key, d.body_hash';
 
 /** A step that another one has overtaken: its transaction is rolled back. */
 export class Overtaken extends Error {}
@@ -42,54 +60,51 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
   }
 
   async function stage(query: Query, documents: IndexedDocument[]): Promise<void> {
-    for (const each of documents) {
-      const indexed = each.terms.title !== '' || each.terms.body !== '';
-      const [row] = await query(
-        `INSERT INTO documents (origin, path, blob, live, id, kind, project, title, time_ms, tags, digest, author, client,
-           privacy, priority, status, bytes, reason, save_key, body_hash, indexed, content)
-         VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
-         ON CONFLICT (origin, path, blob) DO NOTHING RETURNING doc`,
-        [
-          origin,
-          each.path,
-          each.blob,
-          each.id,
-          each.kind,
-          each.project,
-          each.title,
-          Math.round(each.timeMs),
-          packTags(each.tags),
-          JSON.stringify(each.digest),
-          each.author,
-          each.client,
-          each.privacy,
-          each.priority,
-          each.status,
-          each.bytes,
-          each.reason,
-          each.saveKey,
-          each.bodyHash,
-          indexed ? 1 : 0,
-          each.content,
-        ],
+    // In one order, so that two who stage the same documents wait for each other in turn.
+    const ordered = documents.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+    for (const some of portions(ordered)) {
+      const rows = some.map(
+        (_, at) => `(${FIELDS.map((_, field) => `$${at * FIELDS.length + field + 1}`).join(', ')})`,
       );
-      if (row && indexed) await dialect.index(query, Number(row.doc), each.terms);
+      const made = await query(
+        `INSERT INTO documents (${FIELDS.join(', ')}) VALUES ${rows.join(', ')}
+         ON CONFLICT (origin, path, blob) DO NOTHING RETURNING doc, path, blob`,
+        some.flatMap((each) => fieldsOf(origin, each)),
+      );
+      const docs = new Map(made.map((row) => [`${row.path}\0${row.blob}`, Number(row.doc)]));
+      const entries = [];
+      for (const each of some) {
+        const key = `${storable(each.path)}\0${each.blob}`;
+        const doc = docs.get(key);
+        // Once each, though the same document may have been handed in twice.
+        if (doc !== undefined && docs.delete(key) && isIndexed(each)) entries.push({ doc, terms: each.terms });
+      }
+      if (entries.length > 0) await dialect.index(query, entries);
     }
   }
 
   async function remove(query: Query, docs: number[]): Promise<void> {
+    if (docs.length === 0) return;
     await dialect.unindex(query, docs);
-    for (const doc of docs) await query('DELETE FROM documents WHERE doc = $1', [doc]);
+    await query(
+      `DELETE FROM documents WHERE doc IN (SELECT CAST(e.value->>0 AS bigint) FROM ${dialect.elements('$1')} AS e)`,
+      [packed(docs.map((doc) => [doc]))],
+    );
   }
 
-  /** What is superseded goes to `versions`, whole, and out of the search index. */
-  async function supersede(query: Query, path: string, commit: string): Promise<void> {
-    const rows = await query('SELECT doc FROM documents WHERE origin = $1 AND path = $2 AND live = 1', [origin, path]);
+  /** What is superseded goes to `versions`, whole, and out of the search index: live documents of these paths, other than `blob`. */
+  async function supersede(query: Query, pairs: { path: string; blob?: string }[], commit: string): Promise<void> {
+    if (pairs.length === 0) return;
+    const list = packed(pairs.map(({ path, blob }) => [path, blob ?? '']));
+    const standing = `FROM ${dialect.elements('$2')} AS e CROSS JOIN documents d
+       WHERE d.origin = $1 AND d.path = e.value->>0 AND d.live = 1 AND d.blob <> e.value->>1`;
+    const rows = await query(`SELECT d.doc ${standing}`, [origin, list]);
+    if (rows.length === 0) return;
     await query(
       `INSERT INTO versions (origin, path, blob, until_commit, until_ms, title, project, time_ms, content)
-       SELECT origin, path, blob, $3, ${dialect.nowMs}, title, project, time_ms, content FROM documents WHERE origin = $1 AND path = $2 AND live = 1
+       SELECT d.origin, d.path, d.blob, $3, ${dialect.nowMs}, d.title, d.project, d.time_ms, d.content ${standing}
        ON CONFLICT DO NOTHING`,
-      [origin, path, commit],
+      [origin, list, commit],
     );
     await remove(
       query,
@@ -97,29 +112,33 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
     );
   }
 
+  async function enliven(query: Query, pairs: { path: string; blob: string }[]): Promise<void> {
+    const wanted = new Map(pairs.map(({ path, blob }) => [path, blob]));
+    if (wanted.size === 0) return;
+    const values = [origin, packed([...wanted])];
+    const named = `FROM ${dialect.elements('$2')} AS e CROSS JOIN documents d
+       WHERE d.origin = $1 AND d.path = e.value->>0 AND d.blob = e.value->>1`;
+    await query(`UPDATE documents SET live = 1 WHERE doc IN (SELECT d.doc ${named} AND d.live = 0)`, values);
+    const [count] = await query(`SELECT count(*) AS n ${named} AND d.live = 1`, values);
+    // Somebody cleared our staged rows: stage again and come back.
+    if (Number(count?.n) !== wanted.size) throw new Overtaken();
+  }
+
   async function apply(query: Query, step: Step): Promise<void> {
+    await dialect.lock?.(query, origin);
     const now = await state(query);
     if (now.generation !== step.expectedGeneration) throw new Overtaken();
     await stage(query, step.documents);
     const commit = step.head?.commit ?? '';
-    for (const path of step.gone) await supersede(query, path, commit);
+    await supersede(
+      query,
+      step.gone.map((path) => ({ path })),
+      commit,
+    );
     step.inside?.();
-    for (const { path, blob } of step.live) {
-      const current = await query('SELECT blob FROM documents WHERE origin = $1 AND path = $2 AND live = 1', [
-        origin,
-        path,
-      ]);
-      if (current[0]?.blob === blob) continue;
-      if (current.length > 0) await supersede(query, path, commit);
-      const made = await query(
-        'UPDATE documents SET live = 1 WHERE origin = $1 AND path = $2 AND blob = $3 RETURNING doc',
-        [origin, path, blob],
-      );
-      // Somebody cleared our staged rows: stage again and come back.
-      if (made.length === 0) throw new Overtaken();
-    }
-    for (const saveId of step.settles)
-      await query('DELETE FROM doubts WHERE origin = $1 AND save_id = $2', [origin, saveId]);
+    await supersede(query, step.live, commit);
+    await enliven(query, step.live);
+    await settle(query, step.settles);
     await query(
       `INSERT INTO state (origin, commit_id, tree_id, generation, confirmed_at_ms, index_version) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (origin) DO UPDATE SET commit_id = excluded.commit_id, tree_id = excluded.tree_id, generation = excluded.generation,
@@ -144,6 +163,7 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
 
   /** Throws away documents that nothing serves: of an interrupted sync, or of another analyser's making. */
   async function prune(query: Query, keepLive: boolean): Promise<void> {
+    await dialect.lock?.(query, origin);
     const rows = await query(`SELECT doc FROM documents WHERE origin = $1${keepLive ? ' AND live = 0' : ''}`, [origin]);
     await remove(
       query,
@@ -152,13 +172,15 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
   }
 
   async function drop(query: Query, paths: string[]): Promise<void> {
-    for (const path of paths) {
-      const rows = await query('SELECT doc FROM documents WHERE origin = $1 AND path = $2', [origin, path]);
-      await remove(
-        query,
-        rows.map((row) => Number(row.doc)),
-      );
-    }
+    await dialect.lock?.(query, origin);
+    const rows = await query(
+      `SELECT d.doc FROM ${dialect.elements('$2')} AS e CROSS JOIN documents d WHERE d.origin = $1 AND d.path = e.value->>0`,
+      [origin, packed(paths.map((path) => [path]))],
+    );
+    await remove(
+      query,
+      rows.map((row) => Number(row.doc)),
+    );
     // At no commit: a process that dies before the repair leaves a mirror which the next sync compares with the tree.
     await query(
       `UPDATE state SET generation = generation + 1, confirmed_at_ms = NULL, commit_id = '', tree_id = '' WHERE origin = $1 AND commit_id IS NOT NULL`,
@@ -167,7 +189,7 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
   }
 
   async function doubt(query: Query, doubts: Doubt[]): Promise<void> {
-    for (const each of doubts) {
+    for (const each of doubts.toSorted((a, b) => (a.saveId < b.saveId ? -1 : 1))) {
       await query(
         // A save that is tried again in another group may go on for longer than it first said, never for less.
         `INSERT INTO doubts (origin, save_id, deadline_ms) VALUES ($1, $2, $3) ON CONFLICT (origin, save_id)
@@ -178,21 +200,20 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
   }
 
   async function settle(query: Query, saveIds: string[]): Promise<void> {
-    for (const saveId of saveIds)
-      await query('DELETE FROM doubts WHERE origin = $1 AND save_id = $2', [origin, saveId]);
+    if (saveIds.length === 0) return;
+    await query(
+      `DELETE FROM doubts WHERE origin = $1 AND save_id IN (SELECT e.value->>0 FROM ${dialect.elements('$2')} AS e)`,
+      [origin, packed(saveIds.map((saveId) => [saveId]))],
+    );
   }
 
   async function staged(query: Query, pairs: { path: string; blob: string }[]): Promise<Set<string>> {
-    const have = new Set<string>();
-    for (const { path, blob } of pairs) {
-      const rows = await query('SELECT 1 AS yes FROM documents WHERE origin = $1 AND path = $2 AND blob = $3', [
-        origin,
-        path,
-        blob,
-      ]);
-      if (rows.length > 0) have.add(path);
-    }
-    return have;
+    const rows = await query(
+      `SELECT d.path FROM ${dialect.elements('$2')} AS e CROSS JOIN documents d
+       WHERE d.origin = $1 AND d.path = e.value->>0 AND d.blob = e.value->>1`,
+      [origin, packed(pairs.map(({ path, blob }) => [path, blob]))],
+    );
+    return new Set(rows.map((row) => String(row.path)));
   }
 
   function view(query: Query): View {
@@ -206,7 +227,7 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
       async get(caller, id) {
         const { text, values } = where(caller, {});
         const [row] = await query(
-          `SELECT ${COLUMNS}, d.content FROM documents d WHERE ${text} AND d.id = $${values.length + 1}`,
+          `SELECT ${COLUMNS}, d.content FROM documents d WHERE ${text} AND d.id = $${values.length + 1} ORDER BY d.path LIMIT 1`,
           [...values, id],
         );
         return row ? { ...toDocument(row), content: bytesOf(row.content) } : null;
@@ -236,7 +257,9 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
       },
       async ids(caller) {
         const { text, values } = where(caller, {});
-        return (await query(`SELECT d.id FROM documents d WHERE ${text}`, values)).map((row) => String(row.id));
+        return (await query(`SELECT d.id FROM documents d WHERE ${text} ORDER BY d.path`, values)).map((row) =>
+          String(row.id),
+        );
       },
       async projects(caller) {
         const { text, values } = where(caller, {});
@@ -286,75 +309,51 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
   async function sameSave(query: Query, same: SameSave): Promise<Document | null> {
     const [row] = same.key
       ? await query(
-          `SELECT ${COLUMNS} FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.save_key = $2 AND d.project = $3 AND d.author = $4 LIMIT 1`,
+          `SELECT ${COLUMNS} FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.save_key = $2 AND d.project = $3 AND d.author = $4 ORDER BY d.time_ms DESC, d.path DESC LIMIT 1`,
           [origin, same.key, same.project, same.author],
         )
       : await query(
           `SELECT ${COLUMNS} FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.project = $2 AND d.author = $3 AND d.body_hash = $4 AND ($6 = '' OR d.title = $6) AND d.kind = 'session'
-             AND d.save_key = '' AND d.time_ms >= $5 ORDER BY d.time_ms DESC LIMIT 1`,
-          [origin, same.project, same.author, same.bodyHash ?? '', same.sinceMs ?? 0, same.title ?? ''],
+             AND d.save_key = '' AND d.time_ms >= $5 ORDER BY d.time_ms DESC, d.path DESC LIMIT 1`,
+          [origin, same.project, same.author, same.bodyHash ?? '', Math.ceil(same.sinceMs ?? 0), same.title ?? ''],
         );
     return row ? toDocument(row) : null;
   }
 
-  return { state, stage, apply, confirm, prune, drop, doubt, settle, staged, view };
-}
+  /** Paths whose search terms are gone. */
+  async function unindexed(query: Query): Promise<string[]> {
+    const rows = await query(
+      `SELECT d.path FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.indexed = 1
+         AND d.doc NOT IN (SELECT ${dialect.indexedDoc} FROM documents_search) ORDER BY d.path`,
+      [origin],
+    );
+    return rows.map((row) => String(row.path));
+  }
 
-/** The one place where visibility and filters become SQL. */
-function conditions(origin: string, caller: Caller, filter: Filter): { text: string; values: Value[] } {
-  const values: Value[] = [origin, caller.subject];
-  const bind = (value: Value) => `$${values.push(value)}`;
-  const owner = seesUnsigned(caller) ? `d.author IN ($2, '')` : 'd.author = $2';
-  const parts = ['d.origin = $1', 'd.live = 1', `(d.privacy <> 'PRIVATE' OR ${owner})`];
-  const projects = (names: string[]) =>
-    `(${names.map((name) => `d.project = ${bind(name)} OR d.project LIKE ${bind(`${escapeLike(name)}/%`)} ESCAPE '!'`).join(' OR ') || '1 = 0'})`;
-  if (caller.projects !== 'all') parts.push(projects(caller.projects));
-  if (filter.project !== undefined) parts.push(`d.project = ${bind(filter.project)}`);
-  if (filter.kinds) parts.push(`d.kind IN (${filter.kinds.map((kind) => bind(kind)).join(', ')})`);
-  if (filter.privacy !== undefined) parts.push(`d.privacy = ${bind(filter.privacy)}`);
-  for (const tag of filter.tags ?? [])
-    parts.push(`d.tags LIKE ${bind(`%\n${escapeLike(tag.toLowerCase())}\n%`)} ESCAPE '!'`);
-  if (filter.afterMs !== undefined) parts.push(`d.time_ms >= ${bind(filter.afterMs)}`);
-  if (filter.beforeMs !== undefined) parts.push(`d.time_ms < ${bind(filter.beforeMs)}`);
-  return { text: parts.join(' AND '), values };
-}
+  /** The one door through which text comes to a statement. */
+  const door =
+    <Input extends unknown[], Output>(statement: (query: Query, ...input: Input) => Output) =>
+    (query: Query, ...input: Input): Output =>
+      statement(
+        (text, values = []) =>
+          query(
+            text,
+            values.map((value) => (typeof value === 'string' ? storable(value) : value)),
+          ),
+        ...input,
+      );
 
-function escapeLike(text: string): string {
-  return text.replace(/[!%_]/g, '!$&');
-}
-
-/** Tags as one text with a line break before, between and after them, so that one can be looked for whole. */
-function packTags(tags: string[]): string {
-  return tags.length === 0 ? '' : `\n${tags.join('\n')}\n`;
-}
-
-function toDocument(row: Row): Document {
   return {
-    id: String(row.id),
-    path: String(row.path),
-    blob: String(row.blob),
-    kind: row.kind as Kind,
-    project: String(row.project),
-    title: String(row.title),
-    timeMs: Number(row.time_ms),
-    tags: String(row.tags)
-      .split('\n')
-      .filter((tag) => tag !== ''),
-    // Postgres hands out JSON already read.
-    digest: (typeof row.digest === 'string' ? JSON.parse(row.digest) : row.digest) as Digest,
-    author: String(row.author),
-    client: String(row.client),
-    privacy: row.privacy as Privacy,
-    priority: String(row.priority),
-    status: String(row.status),
-    bytes: Number(row.bytes),
-    reason: row.reason === null ? null : String(row.reason),
-    saveKey: String(row.save_key),
-    bodyHash: String(row.body_hash),
+    state: door(state),
+    stage: door(stage),
+    apply: door(apply),
+    confirm: door(confirm),
+    prune: door(prune),
+    drop: door(drop),
+    doubt: door(doubt),
+    settle: door(settle),
+    staged: door(staged),
+    unindexed: door(unindexed),
+    view: door(view),
   };
-}
-
-function bytesOf(value: unknown): Uint8Array | null {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  return value instanceof Uint8Array ? value : null;
 }

@@ -1,10 +1,6 @@
 import { statSync } from 'node:fs';
 import Database from 'libsql';
-
-export type Value = string | number | null | Uint8Array;
-export type Row = Record<string, unknown>;
-/** Runs one statement; `$1`, `$2`… stand for the values, as in Postgres. */
-export type Query = (text: string, values?: Value[]) => Promise<Row[]>;
+import type { Query, Row } from './rows.js';
 
 export interface Connection {
   query: Query;

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MemoryError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import { makeFolder } from './folder.js';
-import type { Query } from './sqlite-connection.js';
+import type { Query } from './rows.js';
 import {
   alone,
   type Connection,
@@ -15,8 +15,6 @@ import {
   isStorage,
   reasonOf,
 } from './sqlite-connection.js';
-
-export type { Query, Row, Value } from './sqlite-connection.js';
 
 export interface SqliteOptions {
   path: string;
