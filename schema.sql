@@ -91,11 +91,13 @@ CREATE INDEX IF NOT EXISTS documents_reason ON strata_mirror.documents (origin, 
 CREATE INDEX IF NOT EXISTS documents_staged ON strata_mirror.documents (origin) WHERE live = 0;
 
 -- The search terms of each document, made by our own analyser (so that both mirrors rank alike), never by Postgres's.
+-- One row, or several for a document with more different words than one tsvector can hold (a megabyte).
 CREATE TABLE IF NOT EXISTS strata_mirror.documents_search (
-  doc bigint PRIMARY KEY REFERENCES strata_mirror.documents (doc) ON DELETE CASCADE,
+  doc bigint NOT NULL REFERENCES strata_mirror.documents (doc) ON DELETE CASCADE,
   title tsvector NOT NULL,
   body tsvector NOT NULL
 );
+CREATE INDEX IF NOT EXISTS documents_search_doc ON strata_mirror.documents_search (doc);
 -- A pending list would have to be searched row by row.
 CREATE INDEX IF NOT EXISTS documents_search_terms ON strata_mirror.documents_search USING gin (title, body)
   WITH (fastupdate = off);

@@ -44,6 +44,14 @@ export const LIMITS = {
   presumedHeadMs: 10 * 60_000,
   catchUpMs: 20_000,
   mirrorWriteMs: 5_000,
+  /** A read that a replica does not begin to answer within this goes to the primary. */
+  replicaMs: 1_000,
+  /** How long a replica that failed is left alone. */
+  replicaRestMs: 10_000,
+  /** Each statement that makes the schema, and the wait for others who make it. */
+  postgresSchemaMs: 30_000,
+  /** A connection that nobody used for so long is closed. */
+  postgresIdleMs: 60_000,
   saveDeadlineMs: 30_000,
   doubtGraceMs: 5_000,
   saveTurnMs: 10_000,
@@ -88,6 +96,9 @@ export const LIMITS = {
   degradedDocuments: 500,
   historyCommits: 50_000,
   readConnections: 4,
+  postgresConnections: 8,
+  /** Tries of a transaction that lost against another. */
+  postgresAttempts: 5,
   ephemeralNotes: 200,
 
   // Saves that wait for the origin.

@@ -49,6 +49,11 @@ export const POSTGRES = await findPostgres();
 
 /** A database of the test's own, dropped when the test ends. */
 export async function openDatabase(): Promise<postgres.Sql> {
+  return (await createDatabase()).sql;
+}
+
+/** The same, with its URL, as a program would be given it. */
+export async function createDatabase(): Promise<{ sql: postgres.Sql; url: string; name: string }> {
   if (POSTGRES === null) throw new Error('There is no Postgres: skip this test.');
   const name = `strata_test_${randomBytes(6).toString('hex')}`;
   const admin = postgres({ ...POSTGRES, database: 'postgres', max: 1, onnotice() {} });
@@ -59,5 +64,9 @@ export async function openDatabase(): Promise<postgres.Sql> {
     await admin.unsafe(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     await admin.end({ timeout: 5 });
   });
-  return sql;
+  const { host, port, username, password } = POSTGRES;
+  const url = new URL(`postgres:///${name}`);
+  const parts = { host: String(host), port: String(port), user: String(username), password: String(password ?? '') };
+  for (const [part, value] of Object.entries(parts)) if (value !== '') url.searchParams.set(part, value);
+  return { sql, url: url.href, name };
 }

@@ -1,0 +1,127 @@
+import { LIMITS } from '../core/limits.js';
+import type { Mirror, View } from '../core/ports.js';
+import { COLUMNS, type Dialect, mirrorStatements, Overtaken } from './mirror.js';
+import { createPostgres } from './postgres.js';
+import { createReplica } from './postgres-replica.js';
+import { type PostgresSchema, SCHEMA } from './postgres-schema.js';
+import { lexemes, tsquery } from './tsvector.js';
+
+const dialect: Dialect = {
+  // Rounded down: a clock that is ahead of itself by half a millisecond would make an age negative.
+  nowMs: 'CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)',
+  indexedDoc: 'doc',
+  elements: (parameter) => `json_array_elements(CAST(${parameter} AS json))`,
+  async lock(query, origin) {
+    // Makes the row where there is none yet, and holds it in either case.
+    await query(
+      `INSERT INTO state (origin, generation, index_version) VALUES ($1, 0, 0)
+       ON CONFLICT (origin) DO UPDATE SET generation = state.generation`,
+      [origin],
+    );
+  },
+  async index(query, entries) {
+    const rows = entries.flatMap(({ doc, terms }) =>
+      lexemes(terms.title, terms.body).map(([title, body]) => [doc, title, body]),
+    );
+    await query(
+      `INSERT INTO documents_search (doc, title, body)
+       SELECT CAST(e.value->>0 AS bigint), CAST(e.value->>1 AS tsvector), CAST(e.value->>2 AS tsvector)
+       FROM ${this.elements('$1')} AS e`,
+      [JSON.stringify(rows)],
+    );
+  },
+  // Its rows go with the document's.
+  async unindex() {},
+  async search(query, terms, where, values, limit) {
+    const wanted = tsquery(terms);
+    if (wanted === '') return [];
+    return query(
+      `SELECT ${COLUMNS}, best.score FROM (
+         SELECT s.doc, sum(4 * ts_rank(s.title, w.q) + ts_rank(s.body, w.q)) AS score
+         FROM (SELECT CAST($${values.length + 1} AS tsquery) AS q) AS w
+         JOIN documents_search s ON s.title @@ w.q OR s.body @@ w.q GROUP BY s.doc) AS best
+       JOIN documents d ON d.doc = best.doc WHERE ${where}
+       ORDER BY best.score DESC, d.time_ms DESC, d.path DESC LIMIT $${values.length + 2}`,
+      [...values, wanted, limit],
+    );
+  },
+};
+
+export interface PostgresMirrorOptions {
+  origin: string;
+  /** `DATABASE_URL`. */
+  url: string;
+  /** `DATABASE_READ_URL`: a replica, which snapshots are read from while it is at the primary's generation. */
+  readUrl?: string;
+  onNotice?(text: string): void;
+  /** At most so long for a connection with its first answer, and for each statement, in ms. */
+  limitMs?: number;
+  /** To each server, at most. */
+  connections?: number;
+  schema?: PostgresSchema;
+}
+
+/** The mirror in Postgres, shared by any number of instances. Throws `config` where a URL cannot be read. */
+export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
+  const { origin, schema = SCHEMA, limitMs = LIMITS.mirrorWriteMs } = options;
+  const connections = options.connections ?? LIMITS.postgresConnections;
+  const notices: string[] = [];
+  const onNotice = (text: string) => {
+    notices.push(text);
+    options.onNotice?.(text);
+  };
+  const primary = createPostgres({
+    url: options.url,
+    variable: 'DATABASE_URL',
+    schema,
+    limitMs,
+    connections,
+    onNotice,
+  });
+  const statements = mirrorStatements(origin, dialect);
+  const replica =
+    options.readUrl === undefined
+      ? null
+      : createReplica({ url: options.readUrl, primary, statements, limitMs, connections, onNotice });
+
+  return {
+    name: 'mirror',
+    snapshot<T>(work: (view: View) => Promise<T>): Promise<T> {
+      const there = () => primary.read((query) => work(statements.view(query)));
+      return replica === null ? there() : replica.snapshot(work, there);
+    },
+    clock: () => primary.read(async (query) => Number((await query(`SELECT ${dialect.nowMs} AS now_ms`))[0]?.now_ms)),
+    doubt: (doubts) => primary.write((query) => statements.doubt(query, doubts)),
+    settle: (saveIds) => primary.write((query) => statements.settle(query, saveIds)),
+    stage: (documents) => primary.write((query) => statements.stage(query, documents)),
+    staged: (pairs) => primary.read((query) => statements.staged(query, pairs)),
+    prune: (keepLive) => primary.write((query) => statements.prune(query, keepLive)),
+    confirm: (head, beforeMs) => primary.write((query) => statements.confirm(query, head, beforeMs)),
+    drop: (paths) => primary.write((query) => statements.drop(query, paths)),
+    async apply(step) {
+      try {
+        await primary.write((query) => statements.apply(query, step));
+        return true;
+      } catch (error) {
+        if (error instanceof Overtaken) return false;
+        throw error;
+      }
+    },
+    unindexed: () => primary.read(statements.unindexed),
+    notices: () => [...notices],
+    async describe() {
+      const bytes = await primary.read(async (query) => {
+        const [row] = await query(
+          `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) AS bytes FROM pg_class c
+           JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'strata_mirror' AND c.relkind = 'r'`,
+        );
+        return Number(row?.bytes);
+      });
+      return { kind: 'Postgres', place: primary.label, bytes };
+    },
+    async close() {
+      await replica?.close();
+      await primary.close();
+    },
+  };
+}
