@@ -38,7 +38,16 @@ export async function createApp(config: Config, log: Log): Promise<App> {
   };
   const key = shortHash(origin.name);
   const onNotice = (text: string) => log.warn('mirror', { notice: text });
-  const mirror = createSqliteMirror({ origin: origin.name, path: join(config.home, 'mirror', `${key}.db`), onNotice });
+  const mirror =
+    config.databaseUrl === undefined
+      ? createSqliteMirror({ origin: origin.name, path: join(config.home, 'mirror', `${key}.db`), onNotice })
+      : // Loaded only where it is used: a start is paid at every session.
+        (await import('./tiers/mirror-postgres.js')).createPostgresMirror({
+          origin: origin.name,
+          url: config.databaseUrl,
+          readUrl: config.databaseReadUrl,
+          onNotice,
+        });
   const durable = createSqliteDurable(join(config.home, 'durable.db'));
   const mutex = createSqliteMutex(join(config.home, 'locks'));
   const sync = createSync({ origin, mirror, durable, mutex, log });

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import envPaths from 'env-paths';
+import { readDatabaseUrl } from './core/database-url.js';
 import { MemoryError } from './core/errors.js';
 import { LIMITS } from './core/limits.js';
 import { LOG_LEVELS, type LogLevel } from './core/log.js';
@@ -23,6 +24,9 @@ export interface Config {
   readDeadlineMs: number;
   saveDeadlineMs: number;
   branch: string | undefined;
+  /** The mirror's Postgres, with its secrets; undefined: SQLite. */
+  databaseUrl: string | undefined;
+  databaseReadUrl: string | undefined;
   project: string | undefined;
   /** What Claude Code says of where it works. */
   clientFolder: string | undefined;
@@ -111,6 +115,18 @@ export const VARIABLES = [
     about: "where the mirror and the durable store are; default: the system's data folder",
   },
   {
+    name: 'DATABASE_URL',
+    flag: 'database-url',
+    value: 'url',
+    about: 'postgres://… of the mirror, shared by any number of instances; default: SQLite under MEMORY_HOME',
+  },
+  {
+    name: 'DATABASE_READ_URL',
+    flag: 'database-read-url',
+    value: 'url',
+    about: 'a replica of that Postgres, to read from',
+  },
+  {
     name: 'MEMORY_PROJECT',
     flag: 'project',
     value: 'name',
@@ -159,6 +175,9 @@ export function readConfig(
   return { config, rest, values };
 }
 
+/** A database's URL without who asks and how. */
+const shown = (url: string | undefined) => (url === undefined ? '' : `postgres://${readDatabaseUrl(url).label}`);
+
 /** The configuration as rows to show; secrets are hidden. */
 export function settingsOf(config: Config): { name: string; value: string; source: string }[] {
   const values: Record<(typeof VARIABLES)[number]['name'], string> = {
@@ -171,6 +190,8 @@ export function settingsOf(config: Config): { name: string; value: string; sourc
     MEMORY_SAVE_DEADLINE: `${config.saveDeadlineMs}ms`,
     MEMORY_BRANCH: config.branch ?? '',
     MEMORY_HOME: config.home,
+    DATABASE_URL: shown(config.databaseUrl),
+    DATABASE_READ_URL: shown(config.databaseReadUrl),
     MEMORY_PROJECT: config.project ?? '',
     MEMORY_STALE_AFTER: `${config.staleAfterMs}ms`,
     MEMORY_TOOLS: config.tools,
@@ -209,7 +230,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv, warnings: string[]): Va
       warnings.push(`${name} is not a variable of strata-memory: ignored.`);
     }
   }
-  for (const name of ['DATABASE_URL', 'REDIS_URL']) {
+  for (const name of ['REDIS_URL']) {
     if (environment[name]) warnings.push(`${name} has no effect in this version.`);
   }
   return values;
@@ -265,6 +286,8 @@ function unknownFlag(error: unknown, known: string[], code: 'config' | 'invalid_
 
 function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'> {
   const text = (name: keyof Values) => values[name]?.value;
+  if (text('DATABASE_READ_URL') !== undefined && text('DATABASE_URL') === undefined)
+    warnings.push('DATABASE_READ_URL has no effect without DATABASE_URL, its primary.');
   return {
     home: pathOf(text('MEMORY_HOME')) ?? envPaths('strata-memory', { suffix: '' }).data,
     ...repoOf(text),
@@ -274,6 +297,8 @@ function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'>
     readDeadlineMs: waitOf('MEMORY_READ_DEADLINE', text('MEMORY_READ_DEADLINE'), LIMITS.githubReadMs),
     saveDeadlineMs: waitOf('MEMORY_SAVE_DEADLINE', text('MEMORY_SAVE_DEADLINE'), LIMITS.saveDeadlineMs),
     branch: text('MEMORY_BRANCH'),
+    databaseUrl: databaseOf('DATABASE_URL', text('DATABASE_URL')),
+    databaseReadUrl: databaseOf('DATABASE_READ_URL', text('DATABASE_READ_URL')),
     project: projectOf(text('MEMORY_PROJECT')),
     staleAfterMs: durationOf('MEMORY_STALE_AFTER', text('MEMORY_STALE_AFTER') ?? '1h'),
     tools: oneOf('MEMORY_TOOLS', text('MEMORY_TOOLS') ?? 'all', ['all', 'core'] as const),
@@ -336,6 +361,16 @@ function waitOf(name: string, given: string | undefined, usualMs: number): numbe
   const ms = given === undefined ? usualMs : durationOf(name, given);
   if (ms < 100 || ms > 600_000) throw bad(name, 'is no time between 100ms and 10m', 'Write it as 8s.');
   return ms;
+}
+
+function databaseOf(name: string, text: string | undefined): string | undefined {
+  try {
+    if (text !== undefined) readDatabaseUrl(text);
+    return text;
+  } catch (error) {
+    const hint = 'Write it as postgres://user:password@host:5432/database?sslmode=require.';
+    throw bad(name, error instanceof Error ? error.message : 'cannot be read', hint);
+  }
 }
 
 function projectOf(text: string | undefined): string | undefined {

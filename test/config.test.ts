@@ -9,6 +9,27 @@ import { runProgram, startServer } from './support/server.js';
 
 const HOME = '/somewhere';
 
+/** Values of a database's variable. */
+const DATABASES = {
+  initial: undefined,
+  good: [
+    'postgres://localhost/memory',
+    'postgresql://ann:p%40ss@db.example:6432/memory?sslmode=verify-full',
+    'postgres:///memory?host=/var/run/postgresql&user=ann',
+    'postgres://[::1]:5432/memory',
+  ].map((url): [string, string] => [url, url]),
+  bad: [
+    ['memory', /is no URL/],
+    ['mysql://ann:hunter2secret@db/memory', /no postgres:/],
+    ['postgres://ann:hunter2secret@one,two/memory', /several hosts/],
+    ['postgres://ann:hunter2secret@one:1,two:2/memory', /several hosts/],
+    ['postgres://ann:hunter2secret@db:99999/memory', /is no URL/],
+    ['postgres://ann:hunter2secret@/memory?port=99999', /is no URL|port/],
+    ['postgres://ann:hunter2secret%zz@db/memory', /%25/],
+    ['postgres://ann:hunter2secret@db/memory?sslmode=hunter2secret', /verify-full/],
+  ] as [string, RegExp][],
+};
+
 function refusal(argv: string[], environment: Record<string, string> = {}): MemoryError {
   try {
     readConfig(argv, environment);
@@ -74,6 +95,8 @@ const VALUES: Record<
     good: [['500ms', 500]],
     bad: ['10ms', '1h'].map((value) => [value, /is no time between/]),
   },
+  DATABASE_URL: { field: 'databaseUrl', ...DATABASES },
+  DATABASE_READ_URL: { field: 'databaseReadUrl', ...DATABASES },
   MEMORY_PROJECT: {
     field: 'project',
     initial: undefined,
@@ -215,16 +238,20 @@ describe.each(Object.entries(VALUES))('%s', (name, { field, initial, good, bad }
   test('a flag without its value is a mistake', () => {
     expect(refusal([`--${flag}`]).message).toContain(`--${flag}`);
   });
+});
 
-  test('one slip in its name is an error that names it', () => {
+// Another program's variables may be named like those that are not MEMORY_.
+test.each(VARIABLES.filter(({ name }) => name.startsWith('MEMORY_')))(
+  'one slip in $name is an error that names it',
+  ({ name }) => {
     const slips = [`${name}S`, name.slice(0, -1), name.replace(/(.)(.)$/, '$2$1'), `${name.slice(0, -1)}0`];
     for (const slip of slips) {
       const { message, hint } = refusal([], { [slip]: 'x' });
       expect(message).toContain(slip);
       expect(hint).toBe(`Did you mean ${name}?`);
     }
-  });
-});
+  },
+);
 
 test('an unknown MEMORY_ name is a warning, without its value', () => {
   const { warnings } = readConfig([], { MEMORY_OF_A_LIFETIME: 'hunter2secret', OTHER: 'x' }).config;
@@ -234,12 +261,23 @@ test('an unknown MEMORY_ name is a warning, without its value', () => {
 test('what a later version will know is said to have no effect; encryption is refused rather than left out', () => {
   const later = {
     MEMORY_SYNC_CRON: 'x',
-    DATABASE_URL: 'postgres://u:hunter2secret@h/d',
+    REDIS_URL: 'redis://u:hunter2secret@h/0',
   };
   const { warnings } = readConfig([], later).config;
   expect(warnings.map((each) => each.split(' ')[0]).sort()).toEqual(Object.keys(later).sort());
   expect(warnings.join()).not.toContain('hunter2secret');
   expect(refusal([], { MEMORY_ENCRYPTION_KEY: 'hunter2secret' }).message).not.toContain('hunter2secret');
+});
+
+test('a database is shown without who asks and how; a replica alone does nothing', () => {
+  const url = 'postgres://ann:hunter2secret@db.example:6432/memory?sslmode=require&password=hunter2secret';
+  const { config } = readConfig([], { DATABASE_URL: url, DATABASE_READ_URL: url });
+  const rows = settingsOf(config).filter(({ name }) => name.startsWith('DATABASE_'));
+  expect(rows.map(({ value }) => value)).toEqual(Array(2).fill('postgres://db.example:6432/memory'));
+  expect(JSON.stringify(settingsOf(config))).not.toMatch(/hunter2secret|ann/);
+  expect(readConfig([], { DATABASE_READ_URL: url }).config.warnings).toEqual([
+    'DATABASE_READ_URL has no effect without DATABASE_URL, its primary.',
+  ]);
 });
 
 test('where the client works is taken from CLAUDE_PROJECT_DIR', () => {
