@@ -97,6 +97,8 @@ export const LIMITS = {
   historyCommits: 50_000,
   readConnections: 4,
   postgresConnections: 8,
+  /** A step of so many documents makes Postgres count anew: it plans by what it last counted. */
+  postgresCountAfter: 500,
   /** Tries of a transaction that lost against another. */
   postgresAttempts: 5,
   ephemeralNotes: 200,
