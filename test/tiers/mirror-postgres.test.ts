@@ -1,6 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { queryTerms } from '../../src/core/analyse.js';
 import type { Mirror } from '../../src/core/ports.js';
 import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tiers/mirror-postgres.js';
+import { SCHEMA } from '../../src/tiers/postgres-schema.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';
 import { createDatabase, POSTGRES } from '../support/postgres.js';
 
@@ -30,5 +32,106 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
       expect(await view.search(everybody(), ['zebra'], {}, 5)).toHaveLength(1);
       expect(await view.state()).toMatchObject({ generation: 1, doubts: 0 });
     });
+  });
+
+  test('ten that start at once on an empty database all succeed', async () => {
+    const { url, sql } = await createDatabase();
+    const ten = Array.from({ length: 10 }, () => opened({ url, limitMs: 20_000 }));
+    const results = await Promise.all(ten.map((each, i) => each.stage([note(`${i}.md`, 'zebra')]).then(() => 'ok')));
+    expect(results).toEqual(Array(10).fill('ok'));
+    expect(await sql`SELECT count(*)::int AS n FROM strata_mirror.documents`).toEqual([{ n: 10 }]);
+  });
+
+  test('a newer schema, of either half, is refused and nothing is written', async () => {
+    for (const half of ['strata_mirror', 'strata_durable']) {
+      const { url, sql } = await createDatabase();
+      const before = opened({ url });
+      await put(before, [note('a.md', 'zebra')]);
+      await sql.unsafe(`COMMENT ON SCHEMA ${half} IS 'version 99'`);
+      for (const mirror of [before, opened({ url })]) {
+        const newer = { code: 'newer_schema', message: expect.stringMatching(/schema 99/) };
+        await expect(put(mirror, [note('b.md', 'yak')])).rejects.toMatchObject(newer);
+        await expect(mirror.doubt([{ saveId: 's', deadlineMs: 1 }])).rejects.toMatchObject(newer);
+        await expect(mirror.snapshot((view) => view.paths())).rejects.toMatchObject(newer);
+      }
+      expect(await sql`SELECT path FROM strata_mirror.documents`).toEqual([{ path: 'a.md' }]);
+      expect(await sql`SELECT * FROM strata_mirror.doubts`).toEqual([]);
+      const [row] = await sql`SELECT obj_description(to_regnamespace(${half})::oid, 'pg_namespace') AS text`;
+      expect(row?.text).toBe('version 99');
+    }
+  });
+
+  test('an older mirror is dropped and rebuilt, the durable half migrated with its rows, by ten at once', async () => {
+    const { url, sql } = await createDatabase();
+    const old = opened({ url });
+    await put(old, [note('a.md', 'zebra')]);
+    await sql`INSERT INTO strata_durable.metrics VALUES (1, 'o', 'kept', '', 2)`;
+    const next = {
+      text: () =>
+        SCHEMA.text()
+          .replace('half.version > 1', 'half.version > 2')
+          .replace(/version 1'/g, "version 2'"),
+      mirror: 2,
+      durable: 2,
+      migrations: ['ALTER TABLE strata_durable.metrics ADD COLUMN unit text'],
+    };
+    const ten = Array.from({ length: 10 }, () => opened({ url, schema: next, limitMs: 20_000 }));
+    const states = await Promise.all(ten.map((each) => each.snapshot((view) => view.state())));
+    for (const state of states) expect(state).toMatchObject({ head: null, generation: 0 });
+    expect(ten.flatMap((each) => each.notices())).toEqual([expect.stringMatching(/older version: dropped, rebuilt/)]);
+    expect(await sql`SELECT name, unit FROM strata_durable.metrics`).toEqual([{ name: 'kept', unit: null }]);
+    expect(await sql`SELECT * FROM strata_mirror.documents`).toEqual([]);
+    // The older program finds itself overtaken.
+    await expect(put(old, [])).rejects.toMatchObject({ code: 'newer_schema' });
+  });
+
+  test('a migration that fails leaves everything as it was', async () => {
+    const { url, sql } = await createDatabase();
+    await put(opened({ url }), [note('a.md', 'zebra')]);
+    const broken = { ...SCHEMA, mirror: 2, durable: 2, migrations: ['ALTER TABLE strata_durable.nothing ADD x text'] };
+    await expect(opened({ url, schema: broken }).clock()).rejects.toMatchObject({ code: 'mirror_unavailable' });
+    expect(await sql`SELECT path FROM strata_mirror.documents`).toEqual([{ path: 'a.md' }]);
+    expect(await opened({ url }).snapshot((view) => view.count(everybody(), {}))).toBe(1);
+  });
+
+  test('a mirror that was dropped while it was open is there again, never synced', async () => {
+    const { url, sql } = await createDatabase();
+    const mirror = opened({ url });
+    await put(mirror, [note('a.md', 'zebra')]);
+    await sql.unsafe('DROP SCHEMA strata_mirror CASCADE');
+    expect(await mirror.snapshot((view) => view.state())).toMatchObject({ head: null, generation: 0 });
+    expect(await put(mirror, [note('a.md', 'zebra')])).toBe(true);
+    await sql.unsafe('DROP TABLE strata_mirror.documents_search');
+    expect(await mirror.unindexed()).toEqual(['a.md']);
+  });
+
+  test('nothing that is pruned by one has been made live by another', async () => {
+    const { url } = await createDatabase();
+    const [one, two] = [opened({ url }), opened({ url })];
+    await put(one, []);
+    for (let round = 0; round < 15; round++) {
+      const some = Array.from({ length: 5 }, (_, i) => note(`${round}/${i}.md`, `round ${round}`));
+      await one.stage(some);
+      const [applied] = await Promise.all([put(one, [], { live: some }), two.prune(true), two.prune(true)]);
+      const live = await one.snapshot((view) => view.paths());
+      expect(some.filter(({ path }) => live.has(path))).toHaveLength(applied ? 5 : 0);
+    }
+  });
+
+  test('a document with more different words than a search vector holds is found by each', async () => {
+    const { url } = await createDatabase();
+    const mirror = opened({ url, limitMs: 20_000 });
+    const words = Array.from(
+      { length: 150_000 },
+      (_, i) => `w${i.toString(26).replace(/\d/g, (digit) => 'qrstuvwxyz'[Number(digit)] as string)}q`,
+    );
+    await put(mirror, [note('dictionary.md', words.join(' ')), note('other.md', 'zebra')]);
+    for (const word of [words[0], words[70_000], words.at(-1)] as string[]) {
+      const hits = await mirror.snapshot((view) => view.search(everybody(), queryTerms(word), {}, 5));
+      expect(
+        hits.map(({ document }) => document.path),
+        word,
+      ).toEqual(['dictionary.md']);
+    }
   });
 });

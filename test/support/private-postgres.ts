@@ -1,0 +1,137 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { onTestFinished } from 'vitest';
+
+const PASSWORD = 'hunter2secret';
+
+/** The folder of `initdb` and `postgres` on this machine; null where there is none. */
+function findBinaries(): string | null {
+  const folders = ['/usr/lib/postgresql', '/usr/local/opt', '/opt/homebrew/opt'].flatMap((root) => {
+    try {
+      return readdirSync(root).toSorted().reverse();
+    } catch {
+      return [];
+    }
+  });
+  const places = [
+    ...folders.map((each) => `/usr/lib/postgresql/${each}/bin`),
+    ...(process.env.PATH ?? '').split(':').filter((each) => each !== ''),
+  ];
+  const found = places.find((place) => {
+    try {
+      execFileSync(join(place, 'initdb'), ['--version'], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (found) return found;
+  const remedy = 'No Postgres programs (initdb, postgres) found: install them, e.g. `apt-get install postgresql`.';
+  if (process.env.CI === 'true') throw new Error(remedy);
+  console.warn(`\nSKIPPED: tests with a Postgres of their own. ${remedy}\n`);
+  return null;
+}
+
+export const BINARIES = findBinaries();
+
+/** Postgres refuses to run as root. */
+function user(): { uid: number; gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const id = (which: string) => Number(execFileSync('id', [which, 'postgres'], { encoding: 'utf8' }));
+  return { uid: id('-u'), gid: id('-g') };
+}
+
+/** Processes whose parent is `pid`. */
+function childrenOf(pid: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        return Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${name}/stat`, 'utf8'))?.[1]) === pid;
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+/** A server of the test's own, on a socket in a folder: to be stopped, killed and paused. Gone when the test ends. */
+export async function startPostgres(settings: Record<string, string> = {}) {
+  if (BINARIES === null) throw new Error('There are no Postgres programs: skip this test.');
+  const binaries = BINARIES;
+  const as = user();
+  const folder = mkdtempSync(join(tmpdir(), 'pg-'));
+  if (as) chownSync(folder, as.uid, as.gid);
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, PASSWORD);
+  if (as) chownSync(passwordFile, as.uid, as.gid);
+  const data = join(folder, 'data');
+  execFileSync(
+    join(binaries, 'initdb'),
+    ['-D', data, '-U', 'owner', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale=C', '-N'],
+    { ...as, stdio: ['ignore', 'ignore', 'pipe'], cwd: folder },
+  );
+  let server: ChildProcess;
+
+  async function start(): Promise<void> {
+    const options = { listen_addresses: '', fsync: 'off', unix_socket_directories: folder, ...settings };
+    server = spawn(
+      join(binaries, 'postgres'),
+      ['-D', data, ...Object.entries(options).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
+      { ...as, stdio: ['ignore', 'ignore', 'pipe'], cwd: folder },
+    );
+    await new Promise<void>((resolve, reject) => {
+      server.stderr?.on('data', (chunk: Buffer) => {
+        if (chunk.toString().includes('ready to accept connections')) resolve();
+      });
+      server.once('exit', () => reject(new Error('Postgres did not start')));
+    });
+  }
+
+  /** SIGINT: says goodbye to everybody. SIGQUIT: dies at once, as after a crash. */
+  async function stop(signal: 'SIGINT' | 'SIGQUIT'): Promise<void> {
+    if (server.exitCode !== null || server.signalCode !== null) return;
+    const ended = once(server, 'exit');
+    resume();
+    server.kill(signal);
+    await ended;
+  }
+
+  const everyone = () => [server.pid as number, ...childrenOf(server.pid as number)];
+  function signalAll(pids: number[], signal: 'SIGSTOP' | 'SIGCONT'): void {
+    for (const pid of pids) {
+      try {
+        process.kill(pid, signal);
+      } catch {
+        // One that ended meanwhile.
+      }
+    }
+  }
+  /** Its sockets stay open, and nobody answers. */
+  function pause(): void {
+    signalAll([server.pid as number], 'SIGSTOP');
+    signalAll(everyone(), 'SIGSTOP');
+  }
+  function resume(): void {
+    signalAll(everyone(), 'SIGCONT');
+  }
+
+  onTestFinished(async () => {
+    await stop('SIGQUIT');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  });
+  await start();
+  const url = (user = 'owner', password = PASSWORD, database = 'postgres') =>
+    `postgres://${user}:${password}@localhost/${database}?host=${encodeURIComponent(folder)}`;
+  /** As its superuser; ended when the test ends. */
+  function connect(database = 'postgres'): postgres.Sql {
+    const sql = postgres({ host: folder, user: 'owner', password: PASSWORD, database, max: 2, onnotice() {} });
+    onTestFinished(() => sql.end({ timeout: 1 }));
+    return sql;
+  }
+  return { url, connect, start, stop, pause, resume, password: PASSWORD };
+}
