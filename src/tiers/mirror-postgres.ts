@@ -4,6 +4,7 @@ import { COLUMNS, type Dialect, mirrorStatements, Overtaken } from './mirror.js'
 import { createPostgres } from './postgres.js';
 import { createReplica } from './postgres-replica.js';
 import { type PostgresSchema, SCHEMA } from './postgres-schema.js';
+import { packed } from './rows.js';
 import { lexemes, tsquery } from './tsvector.js';
 
 const dialect: Dialect = {
@@ -27,7 +28,7 @@ const dialect: Dialect = {
       `INSERT INTO documents_search (doc, title, body)
        SELECT CAST(e.value->>0 AS bigint), CAST(e.value->>1 AS tsvector), CAST(e.value->>2 AS tsvector)
        FROM ${this.elements('$1')} AS e`,
-      [JSON.stringify(rows)],
+      [packed(rows)],
     );
   },
   // Its rows go with the document's.
@@ -82,7 +83,7 @@ export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
   const replica =
     options.readUrl === undefined
       ? null
-      : createReplica({ url: options.readUrl, primary, statements, limitMs, connections, onNotice });
+      : createReplica({ url: options.readUrl, primary, schema, statements, limitMs, connections, onNotice });
 
   /** Uncounted tables are planned as if they held one row: a search then takes seconds. Their owner's to do, or autovacuum's. */
   async function count(): Promise<void> {

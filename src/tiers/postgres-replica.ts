@@ -2,11 +2,13 @@ import { toMemoryError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import type { MirrorState, View } from '../core/ports.js';
 import type { mirrorStatements } from './mirror.js';
-import { createPostgres, type Postgres } from './postgres.js';
+import { createPostgres, Outdated, type Postgres } from './postgres.js';
+import type { PostgresSchema } from './postgres-schema.js';
 
 export interface ReplicaOptions {
   url: string;
   primary: Postgres;
+  schema: PostgresSchema;
   statements: ReturnType<typeof mirrorStatements>;
   limitMs: number;
   connections: number;
@@ -20,12 +22,15 @@ class Behind extends Error {}
  * Snapshots from a replica, for as long as it is at the primary's generation. Where the mirror stands and what is in doubt
  * is the primary's word alone; a replica that lags or fails costs a moment, never an answer.
  */
-export function createReplica({ url, primary, statements, limitMs, connections, onNotice }: ReplicaOptions) {
+export function createReplica(options: ReplicaOptions) {
+  const { primary, statements } = options;
   const replica = createPostgres({
-    url,
+    url: options.url,
     variable: 'DATABASE_READ_URL',
-    limitMs: Math.min(limitMs, LIMITS.replicaMs),
-    connections,
+    schema: options.schema,
+    follows: true,
+    limitMs: Math.min(options.limitMs, LIMITS.replicaMs),
+    connections: options.connections,
   });
   let restUntil = 0;
   let told = false;
@@ -47,12 +52,12 @@ export function createReplica({ url, primary, statements, limitMs, connections, 
       told = false;
       return answer;
     } catch (error) {
-      if (error instanceof Behind) return there();
+      if (error instanceof Behind || error instanceof Outdated) return there();
       await standing;
       const { code, message } = toMemoryError(error);
       if (code !== 'mirror_unavailable') throw error;
       restUntil = performance.now() + LIMITS.replicaRestMs;
-      if (!told) onNotice(`Reads go to the primary for now. ${message}`);
+      if (!told) options.onNotice(`Reads go to the primary for now. ${message}`);
       told = true;
       return there();
     }

@@ -10,8 +10,9 @@ export interface PostgresOptions {
   url: string;
   /** The variable that `url` comes from, for hints. */
   variable: 'DATABASE_URL' | 'DATABASE_READ_URL';
-  /** Absent for a replica, which gets what its primary has. */
-  schema?: PostgresSchema;
+  schema: PostgresSchema;
+  /** It gets its schema from its primary: where it has none yet, work is refused with `Outdated`. */
+  follows?: boolean;
   /** At most so long for a connection with its first answer, and for each statement, in ms. */
   limitMs: number;
   /** At most so many at a time. */
@@ -131,7 +132,7 @@ export function createPostgres(options: PostgresOptions) {
   async function once<T>(kind: 'read' | 'write', work: (query: Query) => Promise<T>): Promise<T> {
     const { session, versions } = await begin(kind);
     try {
-      if (schema && !isCurrent(schema, versions, place.label)) throw new Outdated();
+      if (!isCurrent(schema, versions, place.label)) throw new Outdated();
       const result = await work(session.query);
       await session.script('COMMIT', limitMs);
       return result;
@@ -143,11 +144,11 @@ export function createPostgres(options: PostgresOptions) {
     }
   }
 
-  function bringToSchema(known: PostgresSchema): Promise<void> {
+  function bringToSchema(): Promise<void> {
     applying ??= (async () => {
       const session = await acquire(performance.now() + limitMs, false);
       try {
-        const notices = await applySchema(session, known, place.label, LIMITS.postgresSchemaMs);
+        const notices = await applySchema(session, schema, place.label, LIMITS.postgresSchemaMs);
         for (const notice of notices) options.onNotice?.(notice);
       } finally {
         release(session);
@@ -165,9 +166,10 @@ export function createPostgres(options: PostgresOptions) {
         return await once(kind, work);
       } catch (error) {
         const code = error instanceof PostgresFailure ? error.code : '';
-        if ((error instanceof Outdated || FOREIGN.has(code)) && schema && !applied) {
+        if (error instanceof Outdated && options.follows) throw error;
+        if ((error instanceof Outdated || FOREIGN.has(code)) && !options.follows && !applied) {
           applied = true;
-          await bringToSchema(schema).catch((failure) => {
+          await bringToSchema().catch((failure) => {
             throw translate(failure, place, options.variable);
           });
         } else if (!AGAIN.has(code) || attempt >= LIMITS.postgresAttempts) {
@@ -199,7 +201,7 @@ export function createPostgres(options: PostgresOptions) {
 }
 
 /** The schema is older than this program's, or not there. */
-class Outdated extends Error {}
+export class Outdated extends Error {}
 
 function placeOf({ url, variable }: PostgresOptions): DatabasePlace {
   try {

@@ -61,11 +61,7 @@ function childrenOf(pid: number): number[] {
 
 /** A server of the test's own, on a socket in a folder: to be stopped, killed and paused. Gone when the test ends. */
 export async function startPostgres(settings: Record<string, string> = {}) {
-  if (BINARIES === null) throw new Error('There are no Postgres programs: skip this test.');
-  const binaries = BINARIES;
-  const as = user();
-  const folder = mkdtempSync(join(tmpdir(), 'pg-'));
-  if (as) chownSync(folder, as.uid, as.gid);
+  const { binaries, as, folder } = ownFolder();
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, PASSWORD);
   if (as) chownSync(passwordFile, as.uid, as.gid);
@@ -75,6 +71,35 @@ export async function startPostgres(settings: Record<string, string> = {}) {
     ['-D', data, '-U', 'owner', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale=C', '-N'],
     { ...as, stdio: ['ignore', 'ignore', 'pipe'], cwd: folder },
   );
+  return runServer({ binaries, as, folder }, settings);
+}
+
+/** A streaming replica of a server of the test's own. */
+export async function startReplica(primary: Awaited<ReturnType<typeof startPostgres>>) {
+  const { binaries, as, folder } = ownFolder();
+  execFileSync(
+    join(binaries, 'pg_basebackup'),
+    ['-D', join(folder, 'data'), '-R', '-c', 'fast', '-h', primary.folder, '-U', 'owner'],
+    {
+      ...as,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      cwd: folder,
+      env: { PATH: process.env.PATH, PGPASSWORD: PASSWORD },
+    },
+  );
+  return runServer({ binaries, as, folder }, {});
+}
+
+function ownFolder() {
+  if (BINARIES === null) throw new Error('There are no Postgres programs: skip this test.');
+  const as = user();
+  const folder = mkdtempSync(join(tmpdir(), 'pg-'));
+  if (as) chownSync(folder, as.uid, as.gid);
+  return { binaries: BINARIES, as, folder };
+}
+
+async function runServer({ binaries, as, folder }: ReturnType<typeof ownFolder>, settings: Record<string, string>) {
+  const data = join(folder, 'data');
   let server: ChildProcess;
 
   async function start(): Promise<void> {
@@ -86,7 +111,7 @@ export async function startPostgres(settings: Record<string, string> = {}) {
     );
     await new Promise<void>((resolve, reject) => {
       server.stderr?.on('data', (chunk: Buffer) => {
-        if (chunk.toString().includes('ready to accept connections')) resolve();
+        if (/ready to accept (read-only )?connections/.test(chunk.toString())) resolve();
       });
       server.once('exit', () => reject(new Error('Postgres did not start')));
     });
@@ -133,5 +158,5 @@ export async function startPostgres(settings: Record<string, string> = {}) {
     onTestFinished(() => sql.end({ timeout: 1 }));
     return sql;
   }
-  return { url, connect, start, stop, pause, resume, password: PASSWORD };
+  return { url, folder, connect, start, stop, pause, resume, password: PASSWORD };
 }
