@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { createSecureContext } from 'node:tls';
 import postgres from 'postgres';
 import type { DatabasePlace } from '../core/database-url.js';
+import { guardHandshake } from './postgres-handshake.js';
 import type { Query, Row } from './rows.js';
 
 /** Postgres, or the way to it, failed. Holds the code and a text without stored values: what postgres.js throws carries the query and its parameters. */
@@ -76,7 +77,7 @@ export function openSession(place: DatabasePlace, limitMs: number): Session {
       asked = true;
       socket = await reach(place, limitMs);
       if (lost) socket.destroy();
-      return socket;
+      return place.ssl === 'disable' ? guardHandshake(socket) : socket;
     },
   } as postgres.Options<Record<string, postgres.PostgresType>>);
 

@@ -266,6 +266,11 @@ const REMEDIES: [RegExp, string, string][] = [
     'Check that the server in {variable} runs, is not overloaded, and can be reached from here.',
   ],
   [
+    /^(PROTOCOL|UNKNOWN|ERR_INVALID)/,
+    'what answers there does not speak as Postgres does',
+    'Check host and port in {variable}.',
+  ],
+  [
     /^POOL$/,
     'every connection to it is in use',
     'Call again in a moment; check that the server in {variable} answers.',

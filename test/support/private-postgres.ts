@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
@@ -60,7 +61,7 @@ function childrenOf(pid: number): number[] {
 }
 
 /** A server of the test's own, on a socket in a folder: to be stopped, killed and paused. Gone when the test ends. */
-export async function startPostgres(settings: Record<string, string> = {}) {
+export async function startPostgres(settings: Record<string, string> = {}, tls?: { cert: Buffer; key: Buffer }) {
   const { binaries, as, folder } = ownFolder();
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, PASSWORD);
@@ -71,7 +72,27 @@ export async function startPostgres(settings: Record<string, string> = {}) {
     ['-D', data, '-U', 'owner', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale=C', '-N'],
     { ...as, stdio: ['ignore', 'ignore', 'pipe'], cwd: folder },
   );
-  return runServer({ binaries, as, folder }, settings);
+  if (!tls) return runServer({ binaries, as, folder }, settings);
+  for (const [name, bytes] of [
+    ['server.crt', tls.cert],
+    ['server.key', tls.key],
+  ] as const) {
+    writeFileSync(join(data, name), bytes, { mode: 0o600 });
+    if (as) chownSync(join(data, name), as.uid, as.gid);
+  }
+  return runServer(
+    { binaries, as, folder },
+    { ...settings, ssl: 'on', listen_addresses: 'localhost', port: String(await freePort()) },
+  );
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
 }
 
 /** A streaming replica of a server of the test's own. */
@@ -154,9 +175,19 @@ async function runServer({ binaries, as, folder }: ReturnType<typeof ownFolder>,
     `postgres://${user}:${password}@localhost/${database}?host=${encodeURIComponent(folder)}`;
   /** As its superuser; ended when the test ends. */
   function connect(database = 'postgres'): postgres.Sql {
-    const sql = postgres({ host: folder, user: 'owner', password: PASSWORD, database, max: 2, onnotice() {} });
+    const sql = postgres({
+      host: folder,
+      port: Number(settings.port ?? 5432),
+      user: 'owner',
+      password: PASSWORD,
+      database,
+      max: 2,
+      onnotice() {},
+    });
     onTestFinished(() => sql.end({ timeout: 1 }));
     return sql;
   }
-  return { url, folder, connect, start, stop, pause, resume, password: PASSWORD };
+  /** Over TCP, where it was given a certificate. */
+  const tcp = (query: string) => `postgres://owner:${PASSWORD}@localhost:${settings.port}/postgres${query}`;
+  return { url, tcp, folder, connect, start, stop, pause, resume, password: PASSWORD };
 }

@@ -1,8 +1,14 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { explain, MemoryError } from '../../src/core/errors.js';
 import type { Mirror } from '../../src/core/ports.js';
 import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tiers/mirror-postgres.js';
+import { tempFolder } from '../support/home.js';
 import { everybody, note, put } from '../support/mirror-contract.js';
 import { BINARIES, startPostgres } from '../support/private-postgres.js';
 
@@ -191,6 +197,39 @@ describe.skipIf(BINARIES === null)('a Postgres that fails', () => {
     }
   });
 
+  test('TLS as the URL says: encrypted, and checked where it is to be', async () => {
+    const folder = tempFolder();
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    execFileSync(
+      'openssl',
+      `req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout ${key} -out ${cert}`.split(
+        ' ',
+      ),
+      { stdio: 'ignore' },
+    );
+    const server = await startPostgres({}, { cert: readFileSync(cert), key: readFileSync(key) });
+    const at = (mode: string, more = '') => server.tcp(`?sslmode=${mode}${more}`);
+    const encrypted = async (url: string) => {
+      await opened(url).snapshot((view) => view.state());
+      const rows = await server.connect()`
+        SELECT s.ssl FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid) WHERE application_name = 'strata-memory' ORDER BY backend_start DESC LIMIT 1`;
+      return rows[0]?.ssl;
+    };
+    expect(await encrypted(at('disable'))).toBe(false);
+    for (const url of [
+      at('prefer'),
+      at('require'),
+      at('verify-ca', `&sslrootcert=${cert}`),
+      at('verify-full', `&sslrootcert=${cert}`),
+    ])
+      expect(await encrypted(url), url).toBe(true);
+    for (const mode of ['verify-ca', 'verify-full'])
+      expect((await failure(opened(at(mode)).clock())).message).toMatch(/TLS failed/);
+    expect((await failure(opened(at('verify-full', '&sslrootcert=/nowhere')).clock())).message).toMatch(
+      /file that its URL names/,
+    );
+  });
+
   test('closing does not wait for a server that is paused', async () => {
     const server = await startPostgres();
     const mirror = opened(server.url());
@@ -201,4 +240,31 @@ describe.skipIf(BINARIES === null)('a Postgres that fails', () => {
     expect(performance.now() - started).toBeLessThan(2_000);
     await failure(mirror.clock());
   });
+});
+
+/** What a server that is none may say, after whatever it was sent. */
+const LIES: [string, (socket: Socket) => void][] = [
+  ['another protocol', (socket) => socket.write('HTTP/1.1 400 Bad Request\r\n\r\n')],
+  ['nothing, and hangs up', (socket) => socket.end()],
+  ['nothing, and resets', (socket) => socket.resetAndDestroy()],
+  ['nothing', () => {}],
+  ['a login’s second step first', (socket) => socket.write('R\0\0\0\x0c\0\0\0\x0babcd')],
+  ['a garbled login', (socket) => socket.write('R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0R\0\0\0\x0e\0\0\0\x0br=x,zz')],
+  ['half a message', (socket) => socket.write('R\0\0\0\x08\0\0\0\0S\0\0\0\x20abc')],
+  [
+    'rows that nobody asked for',
+    (socket) => socket.write('R\0\0\0\x08\0\0\0\0Z\0\0\0\x05ID\0\0\0\x06\0\x01D\0\0\0\x06\0\x01'),
+  ],
+  ['zeros', (socket) => socket.write(Buffer.alloc(100))],
+];
+
+test.each(LIES)('a server that says %s', async (_, lie) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => lie(socket));
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await failure(opened(`postgres://ann:hunter2secret@127.0.0.1:${port}/memory`).clock());
 });
