@@ -1,6 +1,7 @@
 import type { Conflict, Durable, OutboxEntry, SyncRun } from '../core/ports.js';
+import type { Row } from './rows.js';
 import { DURABLE_SCHEMA, DURABLE_VERSION } from './schema-sqlite.js';
-import { createSqlite, type Row } from './sqlite.js';
+import { createSqlite } from './sqlite.js';
 
 /** What exists nowhere else, in one SQLite file with `synchronous=FULL`. It is migrated forward, never rebuilt. */
 export function createSqliteDurable(path: string): Durable {
