@@ -341,7 +341,9 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
 
     /** What the mirror should hold at a head: path to blob id. */
     async expected(head: Tip | null): Promise<Map<string, string>> {
-      const { documents } = head === null ? { documents: [] } : await listing(head.commit, undefined);
+      // An origin without commits may stand in the mirror as an empty commit, which git has no tree for.
+      const { documents } =
+        head === null || head.commit === '' ? { documents: [] } : await listing(head.commit, undefined);
       return new Map(documents.map(({ path, blob }) => [path, blob]));
     },
 
