@@ -148,7 +148,7 @@ async function runServer({ binaries, as, folder }: ReturnType<typeof ownFolder>,
   }
 
   const everyone = () => [server.pid as number, ...childrenOf(server.pid as number)];
-  function signalAll(pids: number[], signal: 'SIGSTOP' | 'SIGCONT'): void {
+  function signalAll(pids: number[], signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
     for (const pid of pids) {
       try {
         process.kill(pid, signal);
@@ -164,6 +164,13 @@ async function runServer({ binaries, as, folder }: ReturnType<typeof ownFolder>,
   }
   function resume(): void {
     signalAll(everyone(), 'SIGCONT');
+  }
+  /** Nothing that was sent to it before this returns is answered any more. */
+  function kill(): Promise<unknown> {
+    const ended = once(server, 'exit');
+    pause();
+    signalAll(everyone(), 'SIGKILL');
+    return ended;
   }
 
   onTestFinished(async () => {
@@ -189,5 +196,5 @@ async function runServer({ binaries, as, folder }: ReturnType<typeof ownFolder>,
   }
   /** Over TCP, where it was given a certificate. */
   const tcp = (query: string) => `postgres://owner:${PASSWORD}@localhost:${settings.port}/postgres${query}`;
-  return { url, tcp, folder, connect, start, stop, pause, resume, password: PASSWORD };
+  return { url, tcp, folder, connect, start, stop, pause, resume, kill, password: PASSWORD };
 }

@@ -76,7 +76,7 @@ describe.skipIf(BINARIES === null)('a Postgres that fails', () => {
     });
     await expect(reading).rejects.toMatchObject({ code: 'mirror_unavailable' });
     const generation = (await mirror.snapshot((view) => view.state())).generation;
-    let stopped: Promise<void> | undefined;
+    let killed: Promise<unknown> | undefined;
     const writing = mirror.apply({
       expectedGeneration: generation,
       head: { commit: 'b', tree: 'b' },
@@ -86,11 +86,11 @@ describe.skipIf(BINARIES === null)('a Postgres that fails', () => {
       settles: [],
       confirmedAtMs: null,
       inside() {
-        stopped = server.stop('SIGQUIT');
+        killed = server.kill();
       },
     });
     await failure(writing);
-    await stopped;
+    await killed;
     await server.start();
     expect(await paths(mirror)).toEqual(['a.md']);
     expect((await mirror.snapshot((view) => view.state())).generation).toBe(generation);
