@@ -52,6 +52,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
   const mutex = createSqliteMutex(join(config.home, 'locks'));
   const sync = createSync({ origin, mirror, durable, mutex, log });
   const verify = createVerify({ mirror, sync });
+  const { saveDeadlineMs } = config;
   const outbox = createOutbox({
     origin,
     mirror,
@@ -59,10 +60,10 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     mutex,
     sync,
     log,
+    saveDeadlineMs,
     // A repository on this machine that fails is a broken disk: a queue on it would help nobody.
     enabled: config.outbox && origin.remote,
   });
-  const { saveDeadlineMs } = config;
   const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, log });
 
   const ephemeral = createEphemeral();

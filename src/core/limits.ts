@@ -106,8 +106,15 @@ export const LIMITS = {
   // Saves that wait for the origin.
   outboxAlert: 100,
   outboxEntries: 2_000,
+  outboxBytes: 64 * 1024 * 1024,
   /** Refusals of single saves after which an origin is taken to refuse all. */
-  outboxRefusals: 3,
+  outboxRefusals: 5,
+  /** How long one waits that was refused where others were taken. */
+  outboxRefusedMs: 60 * 60_000,
+  /** After a failure, how long a save waits for the origin's head to hear whether it lasts. */
+  outboxProbeMs: 1_500,
+  /** Between being told that the origin answers and the next try. */
+  outboxNudgeMs: 100,
   /** After a failed try saves go to the outbox at once for so long. */
   outboxPauseMs: 5_000,
   outboxRetryMs: 2_000,

@@ -236,13 +236,14 @@ export interface Queued {
   queuedAtMs: number;
   /** It may have reached the origin: to be looked for there before it is sent again. */
   sent: boolean;
+  /** Why it waits. */
+  lastError: string | null;
 }
 
 export interface OutboxEntry extends Queued {
   /** Entries are delivered in this order. */
   entry: number;
   attempts: number;
-  lastError: string | null;
 }
 
 /** A queued edit that met a newer origin and lost. */
@@ -268,6 +269,8 @@ export interface Durable {
   /** These may reach the origin from now on. */
   sending(entries: number[]): Promise<void>;
   sendingFailed(entries: number[], why: string): Promise<void>;
+  /** They did not reach the origin after all. */
+  unsent(entries: number[]): Promise<void>;
   /** They are at the origin, or given up: out of the outbox. */
   settled(entries: number[]): Promise<void>;
   /** Out of the outbox, into the conflicts. */

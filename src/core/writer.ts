@@ -123,7 +123,7 @@ export function createWriter(dependencies: WriterDependencies) {
     // One turn of the event loop, so that calls which arrived together share the first commit too.
     await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
-      const release = await mutex.acquire(`save-${shortHash(origin.name)}`, LIMITS.saveTurnMs).catch(() => null);
+      const release = outbox.paused() ? null : await turn();
       try {
         await settleGroup(takeGroup());
       } finally {
@@ -132,6 +132,12 @@ export function createWriter(dependencies: WriterDependencies) {
     }
     // In the same turn as the last look at what waits: a save that came in between would wait for ever.
     working = undefined;
+  }
+
+  /** To save one after the other, over all processes of this machine; null where it takes too long. */
+  function turn(): Promise<(() => void) | null> {
+    const waitMs = Math.min(LIMITS.saveTurnMs, saveDeadlineMs / 2);
+    return mutex.acquire(`save-${shortHash(origin.name)}`, waitMs).catch(() => null);
   }
 
   function takeGroup(): Pending[] {
@@ -182,7 +188,7 @@ export function createWriter(dependencies: WriterDependencies) {
   async function keepInOutbox(group: Pending[], sent: Prepared[], why: MemoryError): Promise<void> {
     const keep = async (prepared: Prepared[], status: 'queued' | 'unknown') => {
       if (prepared.length === 0) return;
-      await outbox.keep(prepared, status === 'unknown');
+      await outbox.keep(prepared, status === 'unknown', why);
       for (const { pending, change } of prepared) {
         const blob = objectId('blob', change.content as Uint8Array, 'sha1');
         pending.resolve(receiptFor(pending, change.path, blob, null, status, 'behind', [why.message]));
@@ -201,13 +207,12 @@ export function createWriter(dependencies: WriterDependencies) {
       }
     } catch (error) {
       const failure = toMemoryError(error);
-      const both = new MemoryError(
-        why.code,
-        `${why.message} It could not be kept on this machine either: ${failure.message} Nothing was saved.`,
-        failure.hint,
-        error,
-      );
-      for (const each of group.filter((one) => !one.answered)) each.reject(failure.code === 'refused' ? failure : both);
+      const kept = `It could not be kept on this machine${failure.code === 'refused' ? '' : ' either'}: ${failure.message}`;
+      const both = new MemoryError(why.code, `${why.message} ${kept} Nothing was saved.`, failure.hint, error);
+      const lost = sent.filter(({ pending }) => !pending.answered);
+      const maybe = new MemoryError(why.code, `${why.message} ${kept}`, failure.hint, error);
+      for (const { pending } of lost) pending.reject(unknownOutcome(lost, maybe));
+      for (const each of group.filter((one) => !one.answered)) each.reject(both);
     }
   }
 
@@ -216,7 +221,7 @@ export function createWriter(dependencies: WriterDependencies) {
     const deadlineAt = Math.min(...group.map((each) => each.deadlineAt));
     await lookAtDurable(warnings);
     // In order: what waits goes first.
-    await outbox.deliver();
+    await outbox.deliver({ deadlineAt });
     reach('save:before-doubt');
     const doubted = await placeDoubts(group, deadlineAt, warnings);
     reach('save:after-doubt');
@@ -229,7 +234,8 @@ export function createWriter(dependencies: WriterDependencies) {
         const beforeMs = doubted ? await mirror.clock().catch(() => null) : null;
         const { tip, generation } = await standOn(doubted, attempt === 0, patience);
         const atHead = generation !== null;
-        const { prepared, later } = await preparer.prepare(group, { tip, atHead, offline: false, queue: [] });
+        const queue = await outbox.waiting();
+        const { prepared, later } = await preparer.prepare(group, { tip, atHead, offline: false, queue });
         waiting.push(...later);
         group = group.filter((each) => !later.includes(each));
         if (prepared.length === 0) {
@@ -247,6 +253,7 @@ export function createWriter(dependencies: WriterDependencies) {
         if (result.outcome === 'unknown') throw new Unsettled(prepared, result.cause);
         if (result.outcome === 'committed') {
           reach('save:after-commit');
+          outbox.accepted();
           const place = { group, prepared, result, beforeMs, generation, doubted, patience };
           await landing.place(result.direct ? place : { ...place, beforeMs: null, generation: null }, warnings);
           return;
@@ -356,9 +363,9 @@ export function createWriter(dependencies: WriterDependencies) {
     },
     /** Sends what waits for the origin, in turn with saves. Returns how many are there now. Throws what keeps them. */
     async deliver(): Promise<number> {
-      const release = await mutex.acquire(`save-${shortHash(origin.name)}`, LIMITS.saveTurnMs).catch(() => null);
+      const release = await turn();
       try {
-        return await outbox.deliver(true);
+        return await outbox.deliver({ retry: true, all: true, deadlineAt: performance.now() + saveDeadlineMs });
       } finally {
         release?.();
       }

@@ -50,8 +50,8 @@ export function createSqliteDurable(path: string): Durable {
       database.write(async (query) => {
         for (const save of saves)
           await query(
-            `INSERT INTO outbox (origin, save_id, path, content, expect, subject, client, queued_at_ms, sent, attempts)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0) ON CONFLICT (save_id) DO NOTHING`,
+            `INSERT INTO outbox (origin, save_id, path, content, expect, subject, client, queued_at_ms, sent, last_error, attempts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0) ON CONFLICT (save_id) DO NOTHING`,
             [
               origin,
               save.saveId,
@@ -62,6 +62,7 @@ export function createSqliteDurable(path: string): Durable {
               save.client,
               Math.round(save.queuedAtMs),
               save.sent ? 1 : 0,
+              save.lastError,
             ],
           );
       }),
@@ -77,6 +78,10 @@ export function createSqliteDurable(path: string): Durable {
     sendingFailed: (entries, why) =>
       database.write(async (query) => {
         for (const entry of entries) await query('UPDATE outbox SET last_error = $2 WHERE entry = $1', [entry, why]);
+      }),
+    unsent: (entries) =>
+      database.write(async (query) => {
+        for (const entry of entries) await query('UPDATE outbox SET sent = 0 WHERE entry = $1', [entry]);
       }),
     settled: (entries) =>
       database.write(async (query) => {
