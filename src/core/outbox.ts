@@ -93,8 +93,9 @@ export function createOutbox(dependencies: OutboxDependencies) {
 
   /** Delivers in the background until nothing waits; the first try after so long. */
   function start(firstMs: number): void {
-    if (!enabled || ending.signal.aborted) return;
-    working ??= work(firstMs).finally(() => {
+    if (!enabled || ending.signal.aborted || working) return;
+    nudged = new AbortController();
+    working = work(firstMs).finally(() => {
       working = undefined;
     });
   }

@@ -73,7 +73,9 @@ export function createMcpServer(options: McpOptions): { server: Server; idle(): 
 async function warm({ operations, services }: McpOptions): Promise<void> {
   try {
     await Promise.all([import('./calls.js'), operations()]);
-    const { mirror, origin } = await services();
+    const { mirror, origin, outbox } = await services();
+    // Saves that an earlier process could not send go out although nobody asks for anything.
+    outbox.resume();
     await Promise.all([mirror.snapshot((view) => view.state()), origin.head()]);
   } catch {
     // Said by the first call.
