@@ -2,20 +2,10 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import { expect, test } from 'vitest';
 import { openApp, type TestApp } from '../support/app.js';
-import { expectOnce, notesByCommit, openGitHub, receiptOf, until } from '../support/outbox.js';
+import { expectOnce, notesByCommit, openGitHub, receiptOf, settled, until } from '../support/outbox.js';
 
 const save = async (app: TestApp, title: string, more: Record<string, unknown> = {}) =>
   receiptOf(await app.call('save_session', { title, content: `The body of ${title}.`, ...more }));
-
-/** Nothing waits, and the mirror is what GitHub has. */
-async function settled(app: TestApp): Promise<void> {
-  await until(
-    () => app.app.services.outbox.unconfirmed(),
-    ({ queued, unknown }) => queued + unknown === 0,
-  );
-  expect(await app.call('sync_now')).toMatch(/^Synced/);
-  expect(await app.call('verify_with_github')).toContain('all equal');
-}
 
 function auditOf(home: string): string[] {
   const database = new Database(join(home, 'durable.db'), { readonly: true });

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
+import type { TestApp } from './app.js';
 import { type GitHub, type GitHubOptions, startGitHub } from './github.js';
 import { tempFolder } from './home.js';
 
@@ -75,4 +76,14 @@ export async function expectOnce(github: GitHub, ids: string[]): Promise<void> {
   expect(ids.map((id) => [id, times.get(`${id}.md`) ?? 0])).toEqual(ids.map((id) => [id, 1]));
   const files = await github.files();
   expect(ids.filter((id) => !files.has(`${id}.md`))).toEqual([]);
+}
+
+/** Nothing waits, and the mirror is what GitHub has. */
+export async function settled(app: TestApp): Promise<void> {
+  await until(
+    () => app.app.services.outbox.unconfirmed(),
+    ({ queued, unknown }) => queued + unknown === 0,
+  );
+  expect(await app.call('sync_now')).toMatch(/^Synced/);
+  expect(await app.call('verify_with_github')).toContain('all equal');
 }
