@@ -28,6 +28,13 @@ export interface DeliveryOptions {
   deadlineAt: number;
 }
 
+export interface Delivered {
+  /** How many are at the origin now that were not known to be. */
+  delivered: number;
+  /** Why it does not take some of the others. */
+  refusal: MemoryError | null;
+}
+
 /** One commit to be, on one head. */
 interface Step {
   tip: Tip | null;
@@ -47,18 +54,21 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
   const refused = new Set<number>();
   const aside = new Map<number, number>();
 
-  /** Returns how many are at the origin now that were not known to be. Throws what keeps them from it. */
-  async function deliver({ retry = false, all = false, deadlineAt }: DeliveryOptions): Promise<number> {
+  /** Sends what waits, one commit after the other. Throws what keeps all of it from the origin. */
+  async function deliver({ retry = false, all = false, deadlineAt }: DeliveryOptions): Promise<Delivered> {
     let delivered = 0;
-    let most: number = LIMITS.groupSaves;
+    let refusal: MemoryError | null = null;
+    /** So many of the next ones have one among them that is refused. */
+    let suspects = 0;
     const passed = new Set<number>();
-    const open = (entries: OutboxEntry[]) => groupOf(withoutPassed(entries, passed, all), most);
+    const open = (entries: OutboxEntry[]) =>
+      groupOf(withoutPassed(entries, passed, all), Math.ceil(suspects / 2) || LIMITS.groupSaves);
     // A durable store that fails never stops a save; what waits in it waits on.
     const first = await durable.queued(origin.name).catch((error) => {
       log.warn('outbox not read', { why: explain(error) });
       return [];
     });
-    if (open(first).length === 0) return 0;
+    if (open(first).length === 0) return { delivered, refusal };
     if (!retry && paused()) throw failure?.error;
     for (let attempt = 0; attempt < LIMITS.saveAttempts && performance.now() < deadlineAt; attempt++) {
       const beforeMs = await mirror.clock().catch(() => null);
@@ -68,7 +78,7 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
       const entries = open(await durable.queued(origin.name));
       if (entries.length === 0) {
         failure = undefined;
-        return delivered;
+        return { delivered, refusal };
       }
       try {
         const { settled, placed } = await deliverGroup({ tip, beforeMs, entries }, deadlineAt);
@@ -77,15 +87,16 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
           failure = undefined;
           accepted();
           attempt = 0;
-          most = Math.min(most * 2, LIMITS.groupSaves);
+          suspects = Math.max(0, suspects - settled);
         } else await delay(Math.random() * Math.min(50 * 2 ** attempt, 2_000));
       } catch (error) {
         const known = await failed(entries, error);
         if (known.code !== 'refused') throw known;
         // One that is refused for good is found by halves and does not hold up the others.
         const [one] = entries;
-        if (entries.length > 1) most = Math.ceil(entries.length / 2);
-        else if (one) {
+        suspects = entries.length === 1 ? 0 : entries.length;
+        if (one && suspects === 0) {
+          refusal = known;
           passed.add(one.entry);
           refused.add(one.entry);
           failure = undefined;
@@ -106,7 +117,9 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
 
   /** Whether the origin was just tried in vain: saves need not wait to find out again. */
   function paused(): boolean {
-    return failure !== undefined && performance.now() - failure.at < LIMITS.outboxPauseMs;
+    return (
+      failure !== undefined && failure.error.code !== 'refused' && performance.now() - failure.at < LIMITS.outboxPauseMs
+    );
   }
 
   /** After a failure nobody who saves waits long to hear that it still lasts. */

@@ -1,6 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Caller, maySee } from './caller.js';
-import { createDelivery, type DeliveryDependencies, type DeliveryOptions, documentOf } from './delivery.js';
+import {
+  createDelivery,
+  type Delivered,
+  type DeliveryDependencies,
+  type DeliveryOptions,
+  documentOf,
+} from './delivery.js';
 import type { Document } from './documents.js';
 import type { Prepared } from './draft.js';
 import { explain, MemoryError } from './errors.js';
@@ -147,8 +153,9 @@ export function createOutbox(dependencies: OutboxDependencies) {
     /** The origin was just tried in vain: a save need neither wait for its turn nor find out again. */
     paused: (): boolean => enabled && (delivery.paused() || (trying && delivery.failing())),
 
-    /** Sends what waits; whoever calls holds the turn to save. Returns how many. Throws what keeps them. */
-    deliver: async (options: DeliveryOptions): Promise<number> => (enabled ? delivery.deliver(options) : 0),
+    /** Sends what waits; whoever calls holds the turn to save. Throws what keeps all of it from the origin. */
+    deliver: async (options: DeliveryOptions): Promise<Delivered> =>
+      enabled ? delivery.deliver(options) : { delivered: 0, refusal: null },
 
     /** The origin has answered: what waits is sent now. */
     nudge(): void {

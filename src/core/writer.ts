@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Caller } from './caller.js';
+import type { Delivered } from './delivery.js';
 import {
   cancelled,
   type Draft,
@@ -361,8 +362,8 @@ export function createWriter(dependencies: WriterDependencies) {
       await working;
       await healer.close();
     },
-    /** Sends what waits for the origin, in turn with saves. Returns how many are there now. Throws what keeps them. */
-    async deliver(): Promise<number> {
+    /** Sends what waits for the origin, in turn with saves. Throws what keeps all of it. */
+    async deliver(): Promise<Delivered> {
       const release = await turn();
       try {
         return await outbox.deliver({ retry: true, all: true, deadlineAt: performance.now() + saveDeadlineMs });

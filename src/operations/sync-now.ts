@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { toMemoryError } from '../core/errors.js';
+import { type MemoryError, toMemoryError } from '../core/errors.js';
 import { fence } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { defineOperation } from './operation.js';
@@ -34,10 +34,11 @@ export const syncNow = defineOperation({
     let delivered = 0;
     let undelivered: string | null = null;
     try {
-      delivered = await services.writer.deliver();
+      const sent = await services.writer.deliver();
+      delivered = sent.delivered;
+      if (sent.refusal) undelivered = said(sent.refusal);
     } catch (error) {
-      const { message, hint } = toMemoryError(error);
-      undelivered = `${message} ${hint}`;
+      undelivered = said(toMemoryError(error));
     }
     const { head, ...report } = await services.sync.run({ reason: 'sync_now', explain: true, signal, progress });
     return { ...report, commit: head?.commit ?? '', delivered, undelivered };
@@ -57,3 +58,7 @@ export const syncNow = defineOperation({
     return `${head} ${problemCount} to know about:\n${fence(list.join('\n') + more, 'stored paths')}`;
   },
 });
+
+function said({ message, hint }: MemoryError): string {
+  return `${message} ${hint}`;
+}

@@ -1,22 +1,7 @@
 import { expect, test } from 'vitest';
 import { openApp, type TestApp } from '../support/app.js';
-import type { FaultKind, GitHub } from '../support/github.js';
-import { expectOnce, notesByCommit, openGitHub, receiptOf, settled, until } from '../support/outbox.js';
-
-/** The next commit meets this fault, and whatever is asked after it is not answered, until the faults are cleared. */
-function lose(github: GitHub, fault: FaultKind): void {
-  let sent = false;
-  github.fault({
-    ...fault,
-    times: 1,
-    match: ({ graphql }) => {
-      const hit = graphql?.operation === 'mutation';
-      sent ||= hit;
-      return hit;
-    },
-  });
-  github.fault({ kind: 'status', status: 502, match: () => sent });
-}
+import type { FaultKind } from '../support/github.js';
+import { expectOnce, lose, notesByCommit, openGitHub, receiptOf, settled, until } from '../support/outbox.js';
 
 const save = async (app: TestApp, title: string) =>
   receiptOf(await app.call('save_session', { title, content: `The body of ${title}.` }));

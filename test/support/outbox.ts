@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
 import type { TestApp } from './app.js';
-import { type GitHub, type GitHubOptions, startGitHub } from './github.js';
+import { type FaultKind, type GitHub, type GitHubOptions, startGitHub } from './github.js';
 import { tempFolder } from './home.js';
 
 /** A GitHub of the test's own, and the environment of a server that uses it. */
@@ -86,4 +86,19 @@ export async function settled(app: TestApp): Promise<void> {
   );
   expect(await app.call('sync_now')).toMatch(/^Synced/);
   expect(await app.call('verify_with_github')).toContain('all equal');
+}
+
+/** The next commit meets this fault, and whatever is asked after it is not answered, until the faults are cleared. */
+export function lose(github: GitHub, fault: FaultKind): void {
+  let sent = false;
+  github.fault({
+    ...fault,
+    times: 1,
+    match: ({ graphql }) => {
+      const hit = graphql?.operation === 'mutation';
+      sent ||= hit;
+      return hit;
+    },
+  });
+  github.fault({ kind: 'status', status: 502, match: () => sent });
 }
