@@ -34,8 +34,14 @@ export function idOf(file: ForeignFile): string {
   return path.endsWith('.md"') ? `${path.slice(0, -4)}"` : path.replace(/\.md$/, '');
 }
 
-/** Writes one commit with all files, by real git, in a second for 10,000; on top of what `branch` has. */
-export function importFiles(gitDir: string, files: ForeignFile[], branch = 'main', at = IMPORTED_AT): void {
+/** Writes one commit with all files, by real git, in a second for 10,000; on top of what `branch` has; `gone` are paths to remove. */
+export function importFiles(
+  gitDir: string,
+  files: ForeignFile[],
+  branch = 'main',
+  at = IMPORTED_AT,
+  gone: Buffer[] = [],
+): void {
   const seconds = Math.floor(Date.parse(at) / 1000);
   const ref = `refs/heads/${branch}`;
   const parts: Buffer[] = [
@@ -48,6 +54,7 @@ export function importFiles(gitDir: string, files: ForeignFile[], branch = 'main
     if (mode === '160000') parts.push(Buffer.from(`M 160000 ${bytes.toString('latin1')} ${name}\n`));
     else parts.push(Buffer.from(`M ${mode} inline ${name}\ndata ${bytes.length}\n`), bytes, Buffer.from('\n'));
   }
+  for (const path of gone) parts.push(Buffer.from(`D ${quoted(path)}\n`));
   parts.push(Buffer.from('done\n'));
   execFileSync('git', [`--git-dir=${gitDir}`, 'fast-import', '--quiet', '--done', '--date-format=raw'], {
     input: Buffer.concat(parts),

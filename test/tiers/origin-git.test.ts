@@ -1,16 +1,16 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { LIMITS } from '../../src/core/limits.js';
 import { decodePath, encodePath, idOfPath, pathOfId } from '../../src/core/paths.js';
-import type { Change, CommitResult, Head, Origin } from '../../src/core/ports.js';
+import type { Origin } from '../../src/core/ports.js';
 import { openGitOrigin } from '../../src/tiers/origin-git/index.js';
 import { importFiles } from '../support/foreign.js';
 import { git, tempFolder } from '../support/home.js';
+import { commitOn, committed, originContract, text } from '../support/origin-contract.js';
 import { startServer } from '../support/server.js';
-
-const text = (content: string) => new TextEncoder().encode(content);
 
 async function open(path: string, branch?: string): Promise<Origin> {
   const origin = await openGitOrigin({ path, own: false, branch });
@@ -24,110 +24,52 @@ function bare(...options: string[]): string {
   return folder;
 }
 
-/** One commit on the head as it is, or on `expected`. */
-async function commit(
-  origin: Origin,
-  changes: Change[],
-  expected?: Head | null,
-  waitMs: number = LIMITS.saveDeadlineMs,
-): Promise<CommitResult> {
-  const head = expected === undefined ? await origin.head() : expected;
-  return origin.commit({
-    changes,
-    expected: head?.commit ?? null,
-    message: 'Save: test\n',
-    authorName: 'tester',
-    deadlineAt: performance.now() + waitMs,
-  });
-}
-
-async function committed(origin: Origin, changes: Change[]): Promise<Extract<CommitResult, { outcome: 'committed' }>> {
-  const result = await commit(origin, changes);
-  if (result.outcome !== 'committed') throw new Error(`was ${result.outcome}`);
-  return result;
-}
-
 for (const format of ['sha1', 'sha256'] as const) {
-  test(`the contract of an origin, ${format}`, async () => {
+  originContract(
+    `git with ${format}`,
+    async () => {
+      const folder = bare(`--object-format=${format}`);
+      return {
+        origin: await open(folder),
+        again: () => open(folder),
+        async outside(files, at) {
+          const changes = files.filter((each) => each.content !== null);
+          const gone = files.filter((each) => each.content === null).map(({ path }) => path);
+          importFiles(
+            folder,
+            changes.map(({ path, content, mode }) => ({
+              path: encodePath(path),
+              bytes: Buffer.from(content ?? []),
+              ...(mode ? { mode } : {}),
+            })),
+            'main',
+            at,
+            gone.map(encodePath),
+          );
+          return git(folder, 'rev-parse', 'main');
+        },
+        force: async (commit) => void git(folder, 'update-ref', 'refs/heads/main', commit),
+        async files() {
+          expect(git(folder, 'fsck', '--strict', '--no-dangling', '--connectivity-only')).toBe('');
+          const rows = git(folder, 'ls-tree', '-r', '-z', 'main').split('\0');
+          const found = rows.map((row) => /^\d+ blob ([0-9a-f]+)\t(.+)$/s.exec(row)).filter((row) => row !== null);
+          return new Map(
+            found.map(([, id = '', path = '']) => [path, execFileSync('git', ['-C', folder, 'cat-file', 'blob', id])]),
+          );
+        },
+        subjects: async () => git(folder, 'log', '--format=%s', 'main').split('\n'),
+      };
+    },
+    { algorithm: format },
+  );
+
+  test(`what is committed is as git would have it, ${format}`, async () => {
     const folder = bare(`--object-format=${format}`);
     const origin = await open(folder);
-    expect(await origin.head()).toBeNull();
-    expect(
-      (await commit(origin, [{ path: 'a.md', content: text('x') }], { commit: 'f'.repeat(40), tree: '' })).outcome,
-    ).toBe('stale');
-
-    const first = await committed(origin, [
-      { path: 'notes/one.md', content: text('one'), expect: null },
-      { path: 'notes/two.md', content: text('two'), expect: null },
-      { path: 'LATEST.json', content: text('{}') },
-    ]);
-    const one = git(folder, 'rev-parse', 'main:notes/one.md');
-    expect(first.blobs.get('notes/one.md')).toBe(one);
-    expect(first.head).toEqual({
-      commit: git(folder, 'rev-parse', 'main'),
-      tree: git(folder, 'rev-parse', 'main^{tree}'),
-    });
-    expect(await origin.head()).toEqual(first.head);
+    const { head } = await committed(origin, [{ path: 'notes/one.md', content: text('one'), expect: null }]);
+    expect(head).toEqual({ commit: git(folder, 'rev-parse', 'main'), tree: git(folder, 'rev-parse', 'main^{tree}') });
     expect(git(folder, 'log', '--format=%an %s', 'main')).toBe('tester Save: test');
-
-    expect(await commit(origin, [{ path: 'b.md', content: text('b') }], null)).toEqual({ outcome: 'stale' });
-    expect(await commit(origin, [{ path: 'notes/one.md', content: text('y'), expect: null }])).toEqual({
-      outcome: 'conflict',
-      path: 'notes/one.md',
-      current: one,
-    });
-    expect(await commit(origin, [{ path: 'gone.md', content: text('y'), expect: one }])).toEqual({
-      outcome: 'conflict',
-      path: 'gone.md',
-      current: null,
-    });
-    expect(await commit(origin, [{ path: 'notes', content: text('y'), expect: null }])).toMatchObject({
-      outcome: 'conflict',
-    });
-    // All or nothing: the change that could be made was not.
-    const both = await commit(origin, [
-      { path: 'notes/three.md', content: text('3'), expect: null },
-      { path: 'notes/one.md', content: text('1'), expect: '0'.repeat(one.length) },
-    ]);
-    expect(both.outcome).toBe('conflict');
-    expect(await origin.head()).toEqual(first.head);
-
-    const second = await committed(origin, [
-      { path: 'notes/one.md', content: text('one, edited'), expect: one },
-      { path: 'notes/two.md', content: null },
-    ]);
-    const edited = second.blobs.get('notes/one.md') as string;
-    expect(git(folder, 'rev-list', '--count', 'main')).toBe('2');
-    expect(await origin.list(second.head.commit)).toEqual({
-      tree: second.head.tree,
-      entries: [{ path: 'notes/one.md', blob: edited, type: 'file' }],
-    });
-    expect((await origin.list(first.head.commit)).entries.map(({ path }) => path)).toEqual([
-      'notes/one.md',
-      'notes/two.md',
-    ]);
-    const found = await origin.find(second.head.commit, [
-      'notes/one.md',
-      'notes/two.md',
-      'notes',
-      'no/where.md',
-      'LATEST.json',
-    ]);
-    expect([...found.keys()].sort()).toEqual(['LATEST.json', 'notes/one.md']);
-    const nowhere = '1'.repeat(one.length);
-    expect(await origin.sizes([one, edited, nowhere])).toEqual(
-      new Map([
-        [one, 3],
-        [edited, 11],
-      ]),
-    );
-    const read = await origin.read([one, edited, nowhere]);
-    expect([...read].map(([blob, bytes]) => [blob, Buffer.from(bytes).toString()])).toEqual([
-      [one, 'one'],
-      [edited, 'one, edited'],
-    ]);
     expect(git(folder, 'fsck', '--strict', '--no-dangling')).toBe('');
-
     await origin.close();
     rmSync(folder, { recursive: true });
     await expect(origin.head()).rejects.toMatchObject({ code: 'origin_unavailable' });
@@ -216,7 +158,7 @@ test.each(['a//b.md', '/a.md', 'a/../b.md', './a.md', '.git/a.md', 'a/.GIT/b.md'
   async (path) => {
     const folder = bare();
     const origin = await open(folder);
-    await expect(commit(origin, [{ path, content: text('x') }])).rejects.toMatchObject({ code: 'refused' });
+    await expect(commitOn(origin, [{ path, content: text('x') }])).rejects.toMatchObject({ code: 'refused' });
     expect(await origin.head()).toBeNull();
   },
 );
@@ -225,7 +167,7 @@ test('a file in the way of a folder is named, and nothing is written', async () 
   const folder = bare();
   const origin = await open(folder);
   const { head } = await committed(origin, [{ path: 'sessions', content: text('a file') }]);
-  await expect(commit(origin, [{ path: 'sessions/a.md', content: text('x'), expect: null }])).rejects.toThrow(
+  await expect(commitOn(origin, [{ path: 'sessions/a.md', content: text('x'), expect: null }])).rejects.toThrow(
     /sessions/,
   );
   expect(await origin.head()).toEqual(head);
@@ -255,7 +197,7 @@ test('a lock that outlived its holder is cleared, a young one is waited for and 
   await committed(origin, [{ path: 'a.md', content: text('a') }]);
   const lock = join(folder, 'refs', 'heads', 'main.lock');
   writeFileSync(lock, '');
-  expect((await commit(origin, [{ path: 'b.md', content: text('b') }])).outcome).toBe('stale');
+  expect((await commitOn(origin, [{ path: 'b.md', content: text('b') }])).outcome).toBe('stale');
   expect(existsSync(lock)).toBe(true);
   const past = new Date(Date.now() - LIMITS.staleLockMs - 1_000);
   utimesSync(lock, past, past);
@@ -266,15 +208,6 @@ test('a lock that outlived its holder is cleared, a young one is waited for and 
   utimesSync(headLock, past, past);
   await committed(origin, [{ path: 'c.md', content: text('c') }]);
   expect(git(folder, 'fsck', '--strict', '--no-dangling')).toBe('');
-});
-
-test('nothing is sent after the deadline', async () => {
-  const folder = bare();
-  const origin = await open(folder);
-  await expect(commit(origin, [{ path: 'a.md', content: text('a') }], null, -1)).rejects.toMatchObject({
-    code: 'deadline',
-  });
-  expect(await origin.head()).toBeNull();
 });
 
 test('GIT_* variables of whoever started us do not redirect git, and hooks of the repository are not run', async () => {

@@ -1,5 +1,5 @@
 import { LIMITS } from '../../core/limits.js';
-import { decodePath } from '../../core/paths.js';
+import { decodePath, readablePath } from '../../core/paths.js';
 import { gitFailed, runGit, spawnGit } from './git.js';
 
 /** In every commit of ours, and so how they are known. */
@@ -78,7 +78,7 @@ export async function heldBlobs(
   const held = new Set<string>();
   for (const { path, blob } of files) {
     const log = ['log', '--raw', '-z', '--no-abbrev', '--no-renames', '-m', '--no-show-signature', '--format='];
-    const args = [...log, `--find-object=${blob}`, commit, '--', `:(literal,top)${path}`];
+    const args = [...log, `--find-object=${blob}`, commit, '--', `:(literal,top)${readablePath(path)}`];
     const result = await runGit(args, { gitDir });
     // A blob that the repository does not have never stood anywhere in it.
     if (result.code === 0 && result.stdout.length > 0) held.add(path);

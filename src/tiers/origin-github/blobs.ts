@@ -109,6 +109,7 @@ export function createBlobs(client: Client, repository: Repository) {
       const found = new Map<string, Uint8Array>();
       const open: string[] = [];
       const alone: string[] = [];
+      await repository.ready();
       for (const id of new Set(ids)) {
         const bytes = cache.get(id);
         if (bytes) found.set(id, bytes);

@@ -55,8 +55,13 @@ export function createClient(options: ClientOptions) {
       baseUrl: options.apiUrl,
       userAgent: `strata-memory/${VERSION}`,
       log: { debug() {}, info() {}, warn() {}, error() {} },
-      // The plugin's own list, and what an empty repository answers.
-      retry: { doNotRetry: [400, 401, 403, 404, 409, 410, 422, 429, 451] },
+      // The plugin's own list, and what an empty repository answers. Three tries more fit the deadline of a question;
+      // each process has a pace of its own, so that those that were cut off together do not come back together.
+      retry: {
+        doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451, 501],
+        retryAfterBaseValue: 250 + Math.random() * 150,
+      },
+      request: { fetch: fetchWhole },
       throttle: {
         onRateLimit: (after: number, request: object, _: unknown, count: number) => inTime(after, request, count),
         onSecondaryRateLimit: (after: number, request: object, _: unknown, count: number) =>
@@ -152,6 +157,16 @@ export function createClient(options: ClientOptions) {
 }
 
 export type Client = ReturnType<typeof createClient>;
+
+/** Octokit takes half an answer for a whole one, or for an empty one: here it is a connection that broke. */
+async function fetchWhole(url: string, options: RequestInit): Promise<Response> {
+  const answer = await fetch(url, options);
+  const body = await answer.arrayBuffer();
+  const { status, statusText, headers } = answer;
+  return new Response(NO_BODY.includes(status) ? null : body, { status, statusText, headers });
+}
+
+const NO_BODY = [204, 205, 304];
 
 function deadlineOf(request: object): number {
   const inner = 'request' in request ? (request.request as { deadlineAt?: unknown }) : {};

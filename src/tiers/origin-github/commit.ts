@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { type MemoryError, toMemoryError } from '../../core/errors.js';
+import { MemoryError, toMemoryError } from '../../core/errors.js';
 import { objectId } from '../../core/hash.js';
 import { LIMITS } from '../../core/limits.js';
 import { reach } from '../../core/points.js';
 import type { Change, CommitRequest, CommitResult, Head, Tip } from '../../core/ports.js';
 import type { Client } from './client.js';
 import { graphqlErrors, unreachable } from './failures.js';
-import { createGitData, Moved } from './git-data.js';
-import type { Paths } from './paths.js';
+import { createGitData, Moved, writablePath } from './git-data.js';
+import { foldersOf, type Paths } from './paths.js';
 import type { Facts, Repository } from './repository.js';
 
 const COMMITTED = z.object({
@@ -24,7 +24,6 @@ export interface CommitterOptions {
   repository: Repository;
   paths: Paths;
   head(deadlineAt: number): Promise<Tip | null>;
-  everHeld(commit: string, files: { path: string; blob: string }[]): Promise<Set<string>>;
 }
 
 /**
@@ -32,7 +31,7 @@ export interface CommitterOptions {
  * Where the answer is lost our files are looked for, and where they are not there the same commit is sent again on the
  * same head: of two, only one can be taken.
  */
-export function createCommitter({ client, repository, paths, head, everHeld }: CommitterOptions) {
+export function createCommitter({ client, repository, paths, head }: CommitterOptions) {
   const gitData = createGitData(client);
 
   /** Throws `Moved` where the branch is not at `expected`. */
@@ -46,9 +45,11 @@ export function createCommitter({ client, repository, paths, head, everHeld }: C
       message: { headline, body: rest.join('\n').trim() },
       fileChanges: {
         additions: request.changes.flatMap(({ path, content }) =>
-          content === null ? [] : [{ path, contents: Buffer.from(content).toString('base64') }],
+          content === null ? [] : [{ path: writablePath(path), contents: Buffer.from(content).toString('base64') }],
         ),
-        deletions: request.changes.flatMap(({ path, content }) => (content === null ? [{ path }] : [])),
+        deletions: request.changes.flatMap(({ path, content }) =>
+          content === null ? [{ path: writablePath(path) }] : [],
+        ),
       },
     };
     try {
@@ -82,25 +83,21 @@ export function createCommitter({ client, repository, paths, head, everHeld }: C
     }
   }
 
-  /** The first change whose `expect` does not hold. */
+  /** The first change whose `expect` does not hold. Throws `refused` where a file is in the way of a folder. */
   async function conflicting(changes: Change[], expected: string) {
     const asked = changes.filter(({ expect, coined }) => expect !== undefined && !coined);
-    const unknown = asked.filter(({ path }) => paths.known(expected, path) === undefined);
-    if (unknown.length > 0) {
-      const found = await paths.ask(
-        expected,
-        unknown.map(({ path }) => path),
-      );
-      for (const { path, expect } of unknown) {
-        const entry = found.get(path);
-        // A folder in the way is no file of that blob either.
-        if (entry && entry.type !== 'blob' && entry.sha !== expect) return { path, current: entry.sha };
-      }
-    }
+    // What is to be deleted has to be there: GitHub takes it for a mistake otherwise.
+    const others = changes.filter(({ expect, content }) => expect === undefined && content === null);
+    const folders = new Set(asked.filter(({ content }) => content !== null).flatMap(({ path }) => foldersOf(path)));
+    const wanted = [...new Set([...asked, ...others].map(({ path }) => path)), ...folders];
+    const unknown = wanted.filter((path) => paths.standing(expected, path) === undefined);
+    if (unknown.length > 0) await paths.ask(expected, unknown);
     for (const { path, expect } of asked) {
-      const current = paths.known(expected, path) ?? null;
+      // A folder in the way is no file of that blob either.
+      const current = paths.standing(expected, path)?.sha ?? null;
       if (current !== expect) return { path, current };
     }
+    for (const folder of folders) if (paths.known(expected, folder)) throw inTheWay(folder);
     return null;
   }
 
@@ -112,35 +109,41 @@ export function createCommitter({ client, repository, paths, head, everHeld }: C
     blobs: Map<string, string>,
     cause: MemoryError,
   ): Promise<CommitResult> {
-    const files = [...blobs].map(([path, blob]) => ({ path, blob }));
     for (let waitMs = 200; performance.now() + waitMs < request.deadlineAt; waitMs = Math.min(waitMs * 2, 4_000)) {
       await delay(waitMs);
       try {
-        const tip = await head(request.deadlineAt);
-        const held = tip === null ? new Set() : await everHeld(tip.commit, files);
-        if (tip !== null && held.size === files.length)
-          return { outcome: 'committed', head: { ...tip, tree: '' }, blobs, direct: false };
+        const found = await lookFor(request, expected, blobs);
+        if (found) return found;
         const made = await send(request, facts, expected);
         return committed(request, expected, made, blobs);
       } catch (error) {
         // It moved on: with ours, which a read that lags does not show yet, or without. The next look tells.
-        if (error instanceof Moved) {
-          const tip = await head(request.deadlineAt).catch(() => null);
-          if (tip === null || tip.commit === expected) continue;
-          const held = await everHeld(tip.commit, files).catch(() => null);
-          if (held?.size === files.length)
-            return { outcome: 'committed', head: { ...tip, tree: '' }, blobs, direct: false };
-          if (held && (await isAfter(expected, tip.commit))) return { outcome: 'stale' };
-        } else if (toMemoryError(error).code === 'refused') throw error;
+        if (!(error instanceof Moved) && toMemoryError(error).code === 'refused') throw error;
       }
     }
     return { outcome: 'unknown', cause };
   }
 
-  /** Whether a head has left `expected` behind; one that lags has not. */
-  async function isAfter(expected: string, tip: string): Promise<boolean> {
-    const changed = await gitData.relation(expected, tip).catch(() => null);
-    return changed === 'ahead' || changed === 'diverged';
+  /**
+   * What the branch says of a commit whose answer was lost: of all that can have been made on `expected` only one came
+   * to stand in its history, and it is ours where it holds what we sent. Null while the branch still shows `expected`,
+   * or something older: it may lag.
+   */
+  async function lookFor(
+    request: CommitRequest,
+    expected: string,
+    blobs: Map<string, string>,
+  ): Promise<CommitResult | null> {
+    const tip = await head(request.deadlineAt);
+    if (tip === null || tip.commit === expected) return null;
+    const { status, child } = await gitData.after(expected, tip.commit);
+    if (status === 'behind') return null;
+    if (child === null) return { outcome: 'stale' };
+    const wanted = request.changes.map(({ path }) => path);
+    const there = await paths.ask(child, wanted);
+    const isOurs = wanted.every((path) => (there.get(path)?.sha ?? null) === (blobs.get(path) ?? null));
+    if (!isOurs) return { outcome: 'stale' };
+    return { outcome: 'committed', head: { ...tip, tree: '' }, blobs, direct: false };
   }
 
   function committed(request: CommitRequest, expected: string, made: Head, blobs: Map<string, string>): CommitResult {
@@ -162,6 +165,13 @@ export function createCommitter({ client, repository, paths, head, everHeld }: C
     if (facts.branch === null) return { outcome: 'stale' };
     const conflict = await conflicting(request.changes, expected);
     if (conflict) return { outcome: 'conflict', ...conflict };
+    const changes = request.changes.filter(
+      ({ path, content }) => content !== null || paths.known(expected, path) !== null,
+    );
+    return make({ ...request, changes }, facts, expected);
+  };
+
+  async function make(request: CommitRequest, facts: Facts, expected: string): Promise<CommitResult> {
     const blobs = new Map(
       request.changes.flatMap(({ path, content }) =>
         content === null ? [] : [[path, objectId('blob', content, 'sha1')] as const],
@@ -176,11 +186,20 @@ export function createCommitter({ client, repository, paths, head, everHeld }: C
       if (known.code !== 'origin_unavailable' || neverSent(known.cause)) throw known;
       return settle(request, facts, expected, blobs, known);
     }
-  };
+  }
+}
+
+function inTheWay(path: string): MemoryError {
+  return new MemoryError(
+    'refused',
+    `The repository has a file called ${path} where a folder has to be. Nothing was saved.`,
+    'Rename that file, or save under another name.',
+  );
 }
 
 /** The connection was never made: nothing can have arrived. */
 function neverSent(cause: unknown): boolean {
+  if (graphqlErrors(cause)?.[0]?.type?.startsWith('RATE_LIMIT')) return true;
   for (let at = cause; at instanceof Error; at = at.cause) {
     if ('code' in at && /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|UND_ERR_CONNECT_TIMEOUT)$/.test(String(at.code)))
       return true;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { toMemoryError } from '../../core/errors.js';
+import { MemoryError, toMemoryError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
+import { encodePath } from '../../core/paths.js';
 import type { CommitRequest, Head } from '../../core/ports.js';
 import { inParallel } from './blobs.js';
 import type { Client } from './client.js';
@@ -9,7 +10,11 @@ import type { Facts } from './repository.js';
 
 const MADE = z.object({ sha: z.string() });
 const COMMIT = z.object({ sha: z.string(), tree: z.object({ sha: z.string() }) });
-const RELATION = z.object({ status: z.enum(['ahead', 'behind', 'diverged', 'identical']) });
+const RELATION = z.object({
+  status: z.enum(['ahead', 'behind', 'diverged', 'identical']),
+  commits: z.array(z.object({ sha: z.string(), parents: z.array(z.object({ sha: z.string() })) })),
+});
+type Relation = z.infer<typeof RELATION>['status'];
 
 /** The branch is not at the head that a commit was prepared on. */
 export class Moved extends Error {}
@@ -28,13 +33,14 @@ export function createGitData(client: Client) {
   async function itemsOf({ changes, deadlineAt }: CommitRequest): Promise<TreeItem[]> {
     const items: TreeItem[] = [];
     await inParallel(changes, async ({ path, content }) => {
-      const item = { path, mode: '100644', type: 'blob' } as const;
+      const item = { path: writablePath(path), mode: '100644', type: 'blob' } as const;
       if (content === null) {
         items.push({ ...item, sha: null });
         return;
       }
       const text = asText(content);
-      if (text !== null && content.length < LIMITS.githubRequestBytes / 4) {
+      // JSON writes some characters as six.
+      if (text !== null && sizeOf({ ...item, content: text }) < LIMITS.githubRequestBytes / 4) {
         items.push({ ...item, content: text });
         return;
       }
@@ -63,22 +69,28 @@ export function createGitData(client: Client) {
   }
 
   return {
-    async relation(base: string, head: string): Promise<'ahead' | 'behind' | 'diverged' | 'identical'> {
+    /** How a head lies to a commit, and the first commit that was made on it on the way there. */
+    async after(base: string, head: string): Promise<{ status: Relation; child: string | null }> {
       const { data } = await client.rest('GET /repos/{owner}/{repo}/compare/{basehead}', {
         basehead: `${base}...${head}`,
-        per_page: 1,
+        per_page: 100,
       });
-      return client.shaped(RELATION, data).status;
+      const { status, commits } = client.shaped(RELATION, data);
+      const child = commits.find(({ parents }) => parents[0]?.sha === base);
+      return { status, child: child?.sha ?? null };
     },
 
     /** Objects first, which nobody sees; then the branch, forward only: the compare-and-swap. */
     async commit(request: CommitRequest, { branch }: Facts, expected: string): Promise<Head> {
       const { deadlineAt, message } = request;
-      const parent = await client.rest(
-        'GET /repos/{owner}/{repo}/git/commits/{commit_sha}',
-        { commit_sha: expected },
-        { deadlineAt },
-      );
+      const asked = { commit_sha: expected };
+      const parent = await client
+        .rest('GET /repos/{owner}/{repo}/git/commits/{commit_sha}', asked, { deadlineAt })
+        .catch((error) => {
+          // No such commit: then the branch is not there either.
+          if ([404, 409].includes(statusOf(toMemoryError(error).cause) ?? 0)) throw new Moved();
+          throw error;
+        });
       const base = client.shaped(COMMIT, parent.data).tree.sha;
       const tree = await treeOf(base, await itemsOf(request), deadlineAt);
       const made = await client.rest(
@@ -122,6 +134,18 @@ export function createGitData(client: Client) {
 }
 
 const FIRST_FILE = '# Notes that strata-memory leaves out, one pattern per line, as in .gitignore.\n';
+
+/** A path as GitHub takes it. Throws `refused` for one that is no UTF-8: there it would be another file's. */
+export function writablePath(path: string): string {
+  const bytes = encodePath(path);
+  const text = bytes.toString('utf8');
+  if (Buffer.from(text, 'utf8').equals(bytes)) return text;
+  throw new MemoryError(
+    'refused',
+    "The file's name is no UTF-8, and GitHub's API cannot write it. Nothing was saved.",
+    'Rename the file with git, or save a new note.',
+  );
+}
 
 function asText(content: Uint8Array): string | null {
   try {

@@ -102,7 +102,6 @@ export function createGitHubOrigin(options: GitHubOriginOptions): Origin {
     repository,
     paths,
     head: (deadlineAt) => head({ deadlineAt }),
-    everHeld,
   });
 
   return {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from '../../core/limits.js';
-import { encodePath } from '../../core/paths.js';
+import { decodePath, readablePath } from '../../core/paths.js';
 import { BLOB_FIELDS, type Blobs, inParallel } from './blobs.js';
 import type { Client } from './client.js';
 import type { Repository } from './repository.js';
@@ -20,7 +20,12 @@ const ENTRIES = z.object({
         .record(
           z.string(),
           z
-            .object({ mode: z.number(), type: z.string(), oid: z.string(), object: z.object(blobFields).nullable() })
+            .object({
+              mode: z.number(),
+              type: z.string(),
+              oid: z.string(),
+              object: z.object(blobFields).partial().nullable(),
+            })
             .partial()
             .extend({ nodes: z.array(z.object({ committedDate: z.string() })).optional() })
             .nullable(),
@@ -56,6 +61,9 @@ const DATED = z.object({
 const COMMITS = z.array(z.object({ sha: z.string(), commit: z.object({ committer: z.object({ date: z.string() }) }) }));
 const CONTENT = z.object({ sha: z.string() });
 
+/** What is at a path; null: nothing. The id of a folder may be left out. */
+type Standing = Pick<Entry, 'type' | 'sha'> | null;
+
 interface Version {
   timeMs: number;
   /** The blob at the path in that commit; null: none. */
@@ -70,7 +78,7 @@ export function createPaths(
   trees: ReturnType<typeof createTrees>,
 ) {
   const whole = new Map<string, FullTree>();
-  const single = new Map<string, Map<string, string | null>>();
+  const single = new Map<string, Map<string, Standing>>();
   let dated = { commit: '', found: new Map<string, number>(), left: 0 };
 
   /** When paths of a commit were last changed, as far as it is known, and how many more may be asked for. */
@@ -79,14 +87,14 @@ export function createPaths(
     return dated;
   }
 
-  function remember(commit: string, path: string, blob: string | null): void {
+  function remember(commit: string, path: string, standing: Standing): void {
     let known = single.get(commit);
     if (!known) {
       known = new Map();
       single.set(commit, known);
       for (const oldest of single.keys()) if (single.size > LIMITS.githubCommits) single.delete(oldest);
     }
-    known.set(path, blob);
+    known.set(path, standing);
   }
 
   async function list(commit: string): Promise<FullTree> {
@@ -103,19 +111,28 @@ export function createPaths(
     whole.set(commit, tree);
   }
 
-  /** The blob at a path as far as it is known here: undefined where it has to be asked for. */
+  /** What stands at a path as far as it is known here: undefined where it has to be asked for. */
+  function standing(commit: string, path: string): Standing | undefined {
+    const tree = whole.get(commit);
+    if (!tree) return single.get(commit)?.get(path);
+    const entry = tree.entries.get(path);
+    if (entry) return entry;
+    const inside = `${readablePath(path)}/`;
+    const isFolder = [...tree.entries.keys()].some((each) => readablePath(each).startsWith(inside));
+    return isFolder ? { type: 'tree', sha: '' } : null;
+  }
+
+  /** The blob at a path: null where none is, undefined where it has to be asked for. */
   function known(commit: string, path: string): string | null | undefined {
     const tree = whole.get(commit);
-    if (tree) {
-      const entry = tree.entries.get(path);
-      return entry?.type === 'blob' ? entry.sha : null;
-    }
-    return single.get(commit)?.get(path);
+    const there = tree ? (tree.entries.get(path) ?? null) : single.get(commit)?.get(path);
+    return there?.type === 'blob' ? there.sha : there && null;
   }
 
   /** The entries at those paths of a commit, with their contents where they are text. Null: none there. */
   async function ask(commit: string, paths: string[], withTimes = false): Promise<Map<string, Entry | null>> {
     const found = new Map<string, Entry | null>();
+    await repository.ready();
     if (!repository.hasGraphql()) {
       const { entries } = await list(commit);
       for (const path of paths) found.set(path, entries.get(path) ?? null);
@@ -129,7 +146,7 @@ export function createPaths(
         : [];
       const query = `query($owner: String!, $name: String!, $at: GitObjectID!, ${names}) {
         repository(owner: $owner, name: $name) { object(oid: $at) { ... on Commit { ${[...fields, ...times].join(' ')} } } } }`;
-      const variables = Object.fromEntries(some.map((path, at) => [`p${at}`, encodePath(path).toString('utf8')]));
+      const variables = Object.fromEntries(some.map((path, at) => [`p${at}`, readablePath(path)]));
       const { repository: answer } = await client.graphql(ENTRIES, query, { at: commit, ...variables });
       some.forEach((path, at) => {
         const told = answer?.object?.[`f${at}`] ?? null;
@@ -142,7 +159,7 @@ export function createPaths(
           blobs.take({ oid: entry.oid, byteSize, isBinary: isBinary ?? null, isTruncated: isTruncated ?? false, text });
         const type = entry?.type === 'tree' || entry?.type === 'commit' ? entry.type : 'blob';
         found.set(path, entry && { path, mode: entry.mode.toString(8).padStart(6, '0'), type, sha: entry.oid });
-        remember(commit, path, entry && type === 'blob' ? entry.oid : null);
+        remember(commit, path, entry && { type, sha: entry.oid });
       });
     });
     return found;
@@ -151,6 +168,7 @@ export function createPaths(
   /** The last commits that touched each path, newest first. */
   async function versions(commit: string, paths: string[], count: number): Promise<Map<string, Version[]>> {
     const found = new Map<string, Version[]>();
+    await repository.ready();
     if (!repository.hasGraphql()) {
       await inParallel(paths, async (path) => void found.set(path, await versionsByRest(commit, path, count)));
       return found;
@@ -163,7 +181,7 @@ export function createPaths(
       );
       const query = `query($owner: String!, $name: String!, $at: GitObjectID!, ${names}) {
         repository(owner: $owner, name: $name) { object(oid: $at) { ... on Commit { ${fields.join(' ')} } } } }`;
-      const variables = Object.fromEntries(some.map((path, at) => [`p${at}`, encodePath(path).toString('utf8')]));
+      const variables = Object.fromEntries(some.map((path, at) => [`p${at}`, readablePath(path)]));
       const { repository: answer } = await client.graphql(HISTORIES, query, { at: commit, ...variables });
       some.forEach((path, at) => {
         const nodes = answer?.object?.[`h${at}`]?.nodes ?? [];
@@ -181,6 +199,7 @@ export function createPaths(
    * others no more than that it was not after the commit.
    */
   async function times(commit: string, wanted: string[]): Promise<Map<string, number>> {
+    await repository.ready();
     if (!repository.hasGraphql()) return new Map();
     const told = datedAt(commit);
     const found = new Map(told.found);
@@ -193,7 +212,7 @@ export function createPaths(
       const fields = part.map((_, at) => `h${at}: history(first: 1, path: $p${at}) { nodes { committedDate } }`);
       const query = `query($owner: String!, $name: String!, $at: GitObjectID!${names}) {
         repository(owner: $owner, name: $name) { object(oid: $at) { ... on Commit { committedDate ${fields.join(' ')} } } } }`;
-      const variables = Object.fromEntries(part.map((path, at) => [`p${at}`, encodePath(path).toString('utf8')]));
+      const variables = Object.fromEntries(part.map((path, at) => [`p${at}`, readablePath(path)]));
       const object = (await client.graphql(DATED, query, { at: commit, ...variables })).repository?.object;
       if (!object) return;
       for (const path of open) if (!found.has(path)) found.set(path, Date.parse(object.committedDate));
@@ -207,10 +226,12 @@ export function createPaths(
   }
 
   async function versionsByRest(commit: string, path: string, count: number): Promise<Version[]> {
-    const listed = await client.rest('GET /repos/{owner}/{repo}/commits', { sha: commit, path, per_page: count });
+    const plain = readablePath(path);
+    const asked = { sha: commit, path: plain, per_page: count };
+    const listed = await client.rest('GET /repos/{owner}/{repo}/commits', asked);
     const versions: Version[] = [];
     for (const { sha, commit: told } of client.shaped(COMMITS, listed.data)) {
-      const at = { path, ref: sha };
+      const at = { path: plain, ref: sha };
       // A commit that took the file away has none at its path.
       const answer = await client.rest('GET /repos/{owner}/{repo}/contents/{path}', at).catch(() => null);
       const blob = answer && CONTENT.safeParse(answer.data).data?.sha;
@@ -222,10 +243,12 @@ export function createPaths(
   return {
     list,
     known,
+    standing,
     ask,
     versions,
     times,
-    remember,
+    remember: (commit: string, path: string, blob: string | null) =>
+      remember(commit, path, blob === null ? null : { type: 'blob', sha: blob }),
 
     /** After a commit of ours: what was known of its parent, and what it changed. */
     carryOver(parent: string, child: { commit: string; tree: string }, changed: Map<string, string | null>): void {
@@ -238,13 +261,27 @@ export function createPaths(
         }
         keepWhole(child.commit, { tree: child.tree, entries });
       }
-      for (const [path, blob] of single.get(parent) ?? []) remember(child.commit, path, blob);
-      for (const [path, blob] of changed) remember(child.commit, path, blob);
+      for (const [path, there] of single.get(parent) ?? []) remember(child.commit, path, there);
+      const known = single.get(child.commit);
+      for (const [path, blob] of changed) {
+        // Folders come with their first file and go with their last one.
+        for (const folder of foldersOf(path)) {
+          if (blob !== null) remember(child.commit, folder, { type: 'tree', sha: '' });
+          else known?.delete(folder);
+        }
+      }
+      for (const [path, sha] of changed) remember(child.commit, path, sha === null ? null : { type: 'blob', sha });
     },
   };
 }
 
 export type Paths = ReturnType<typeof createPaths>;
+
+/** The folders that a path is in, outermost first. */
+export function foldersOf(path: string): string[] {
+  const parts = readablePath(path).split('/');
+  return parts.slice(1).map((_, at) => decodePath(Buffer.from(parts.slice(0, at + 1).join('/'))));
+}
 
 function chunks<T>(items: T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, at) => items.slice(at * size, (at + 1) * size));

@@ -133,6 +133,11 @@ export function createRepository({ client, branch, allowPublic, onIgnore }: Repo
       return (await learn(how)).facts;
     },
 
+    /** Learnt where it was not yet: whether there is GraphQL, before it is used. */
+    async ready(): Promise<void> {
+      if (!known) await learn({});
+    },
+
     /** For a save. Throws `refused` where it may not be written. */
     async forWriting(how: CallOptions): Promise<Facts> {
       const recent = known && performance.now() - known.at < LIMITS.factsMs ? known : await learn(how);

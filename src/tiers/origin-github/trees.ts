@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { toMemoryError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import { decodePath } from '../../core/paths.js';
 import type { Difference, Listing, TreeEntry } from '../../core/ports.js';
 import type { Client } from './client.js';
+import { statusOf } from './failures.js';
 
 /** One entry of a tree, as GitHub lists it; `size` is a blob's, in bytes. */
 export interface Entry {
@@ -93,21 +95,35 @@ export function createTrees(client: Client) {
     return { tree: rootId(root), entries };
   }
 
+  /** Null where one of them is not there any more: thrown away after a force push, or of another repository of that name. */
+  async function compared(from: string, to: string): Promise<unknown> {
+    const asked = { basehead: `${from}...${to}`, per_page: 100 };
+    try {
+      return (await client.rest('GET /repos/{owner}/{repo}/compare/{basehead}', asked)).data;
+    } catch (error) {
+      if (statusOf(toMemoryError(error).cause) === 404) return null;
+      throw error;
+    }
+  }
+
   /** What changed from one commit to a later one. */
   async function changed(from: string, to: string): Promise<Changed | 'late' | null> {
-    const { data } = await client.rest('GET /repos/{owner}/{repo}/compare/{basehead}', {
-      basehead: `${from}...${to}`,
-      per_page: 100,
-    });
+    const data = await compared(from, to);
+    if (data === null) return null;
     const { status, total_commits, commits, files } = client.shaped(COMPARISON, data);
     if (status === 'behind') return 'late';
     const last = commits.at(-1);
     // More than GitHub lists: then the whole tree is the shorter way.
     if (status !== 'ahead' || !files || files.length >= 300 || total_commits !== commits.length) return null;
     if (last?.sha !== to) return null;
-    const present = files.filter((file) => file.status !== 'removed').map(({ filename }) => filename);
+    const named = (name: string | undefined) => decodePath(Buffer.from(name ?? '', 'utf8'));
+    const present = files.filter((file) => file.status !== 'removed').map(({ filename }) => named(filename));
     const gone = files.flatMap((file) =>
-      file.status === 'removed' ? [file.filename] : file.status === 'renamed' ? [file.previous_filename ?? ''] : [],
+      file.status === 'removed'
+        ? [named(file.filename)]
+        : file.status === 'renamed'
+          ? [named(file.previous_filename)]
+          : [],
     );
     if (gone.includes('')) return null;
     return { tree: last.commit.tree.sha, present, gone };
