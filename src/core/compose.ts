@@ -83,7 +83,7 @@ export function sessionPath(project: string, timeMs: number, title: string): str
   const iso = new Date(timeMs).toISOString();
   const stamp = iso.replace(/[-:.]/g, '');
   const slug =
-    slugify(title)
+    slugify(title, { decamelize: false })
       .slice(0, 60)
       .replace(/^-+|-+$/g, '') || 'note';
   const random = randomInt(36 ** 4)
