@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from './config.js';
+import { createConflicts } from './core/conflicts.js';
 import { createEphemeral } from './core/ephemeral.js';
 import type { GitHubTools } from './core/github.js';
 import { shortHash } from './core/hash.js';
@@ -67,6 +68,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
   const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, log });
 
   const ephemeral = createEphemeral();
+  const held = createHeld({ ephemeral, outbox });
 
   let memory: Mirror | undefined;
   let standIn: ReadTier | undefined;
@@ -98,7 +100,8 @@ export async function createApp(config: Config, log: Log): Promise<App> {
       verify,
       ephemeral,
       outbox,
-      held: createHeld({ ephemeral, outbox }),
+      held,
+      conflicts: createConflicts({ origin, durable, held, reader, writer, log }),
       workplace: createWorkplace(),
     },
     async close() {

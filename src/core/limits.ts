@@ -106,6 +106,8 @@ export const LIMITS = {
   // Saves that wait for the origin.
   outboxAlert: 100,
   outboxEntries: 2_000,
+  /** Lost edits that memory_status names. */
+  reportedConflicts: 5,
   outboxBytes: 64 * 1024 * 1024,
   /** Refusals of single saves after which an origin is taken to refuse all. */
   outboxRefusals: 5,

@@ -53,6 +53,8 @@ export function createOutbox(dependencies: OutboxDependencies) {
       return [];
     });
     if (entries.length === 0) parsed.clear();
+    // Whoever put it there may be gone.
+    else start(LIMITS.outboxRetryMs);
     return entries.map((entry) => {
       const known = parsed.get(entry.entry) ?? { entry, document: documentOf(entry) };
       parsed.set(entry.entry, known);

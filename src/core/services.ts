@@ -1,3 +1,4 @@
+import type { Conflicts } from './conflicts.js';
 import type { Ephemeral } from './ephemeral.js';
 import type { Held } from './held.js';
 import type { Outbox } from './outbox.js';
@@ -19,5 +20,6 @@ export interface Services {
   ephemeral: Ephemeral;
   outbox: Outbox;
   held: Held;
+  conflicts: Conflicts;
   workplace: Workplace;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { toMemoryError } from '../core/errors.js';
-import { age, kilobytes, unconfirmedLine } from '../core/format.js';
+import { age, fence, kilobytes, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { VERSION } from '../version.js';
 import { defineOperation } from './operation.js';
@@ -20,6 +20,8 @@ export const memoryStatus = defineOperation({
     behind: z.boolean().nullable(),
     doubts: z.number().nullable(),
     unconfirmed: z.object({ queued: z.number(), unknown: z.number(), conflicts: z.number(), why: z.string() }),
+    /** The oldest of the queued edits that lost, by the id to read each by, and the note that it was an edit of. */
+    conflicts: z.array(z.object({ id: z.string(), of: z.string() })),
     tiers: z.array(tier),
     syncs: z.array(z.object({ reason: z.string(), result: z.string(), finishedAtMs: z.number() })),
     alerts: z.array(z.string()),
@@ -84,6 +86,7 @@ export const memoryStatus = defineOperation({
     const unconfirmed = await services.outbox.unconfirmed();
     if (unconfirmed.queued + unconfirmed.unknown > LIMITS.outboxAlert)
       alerts.push(`over ${LIMITS.outboxAlert} saves wait for the origin. ${unconfirmed.why}`);
+    const lost = await services.conflicts.list(caller).catch(() => []);
     const syncs = await probe('durable store', async () => {
       const { schema } = await durable.describe();
       return { value: await durable.lastSyncs(origin.name, 3), detail: `schema ${schema}` };
@@ -96,6 +99,7 @@ export const memoryStatus = defineOperation({
       behind: head && stand ? (stand.state.head?.commit ?? '') !== head.commit : null,
       doubts: stand?.state.doubts ?? null,
       unconfirmed,
+      conflicts: lost.slice(0, LIMITS.reportedConflicts).map(({ name, document }) => ({ id: name, of: document.id })),
       tiers,
       syncs: (syncs ?? []).map(({ reason, result, finishedAtMs }) => ({ reason, result, finishedAtMs })),
       alerts,
@@ -113,6 +117,7 @@ export const memoryStatus = defineOperation({
       `strata-memory ${output.version} · origin ${output.origin}`,
       facts.join(' · '),
       ...[unconfirmedLine(output.unconfirmed)].filter((line) => line !== ''),
+      ...conflictLines(output.conflicts),
       ...output.tiers.map((each) => `- ${each.name} ${each.state} (${each.tookMs.toFixed(1)} ms): ${each.detail}`),
       output.syncs.length === 0
         ? 'No syncs yet.'
@@ -121,3 +126,10 @@ export const memoryStatus = defineOperation({
     ].join('\n');
   },
 });
+
+/** Ids of notes are made from titles, so they are stored text; ours are not. */
+function conflictLines(conflicts: { id: string; of: string }[]): string[] {
+  if (conflicts.length === 0) return [];
+  const lines = conflicts.map(({ id, of }) => `${id}: ${of}`);
+  return [`Edits that lost, to read by read_memory:\n${fence(lines.join('\n'), 'stored ids')}`];
+}

@@ -47,6 +47,11 @@ export const readMemory = defineOperation({
 
   async run(input, { services, caller }) {
     const id = cleanId(input.id);
+    const lost = /^conflicts\/(\d+)$/.exec(id)?.[1];
+    if (lost !== undefined) {
+      const { name, document, content } = await services.conflicts.get(caller, Number(lost));
+      return { ...answerOf({ ...document, content }, input.section, LOST), id: name };
+    }
     const held = await services.held.get(caller, id.replace(/\.md$/, ''));
     if (held)
       return answerOf({ ...held.document, content: held.content }, input.section, held.queued ? IN_OUTBOX : IN_PROCESS);
@@ -88,7 +93,7 @@ export const readMemory = defineOperation({
     if (output.base64 !== null) facts.push('its exact bytes are attached');
     const whole = named ? '' : `\n${fence(`id: ${output.id}`, 'stored id')}`;
     const { tier } = output.provenance;
-    const from = [IN_PROCESS.tier, IN_OUTBOX.tier].includes(tier) ? tier : provenanceLine(output.provenance);
+    const from = [IN_PROCESS.tier, IN_OUTBOX.tier, LOST.tier].includes(tier) ? tier : provenanceLine(output.provenance);
     return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}\n${from}`;
   },
 
@@ -107,6 +112,12 @@ const IN_PROCESS: Provenance = {
   verified: false,
   skipped: [],
   notes: [],
+};
+
+/** Where the text of an edit comes from that lost to a newer version. */
+const LOST: Provenance = {
+  ...IN_PROCESS,
+  tier: 'conflicts of this machine: a queued edit that lost to a newer version; this text is not in the memory',
 };
 
 /** Where a queued note comes from. */

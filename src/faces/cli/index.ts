@@ -5,6 +5,7 @@ import { OPERATIONS } from '../../operations/index.js';
 import { VERSION } from '../../version.js';
 import type { Command, CommandContext } from './command.js';
 import { completionCommand } from './completion.js';
+import { conflictsCommand } from './conflicts.js';
 import { doctorCommand } from './doctor.js';
 import { exportCommand } from './export.js';
 import { initCommand } from './init.js';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   initCommand,
   ...OPERATIONS.map(commandOf),
   exportCommand,
+  conflictsCommand,
   pushOriginCommand,
   doctorCommand,
   quickstartCommand,
