@@ -2,12 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { MemoryError, toMemoryError } from '../../core/errors.js';
 import { objectId } from '../../core/hash.js';
-import { LIMITS } from '../../core/limits.js';
 import { reach } from '../../core/points.js';
 import type { Change, CommitRequest, CommitResult, Head, Tip } from '../../core/ports.js';
 import type { Client } from './client.js';
 import { graphqlErrors, unreachable } from './failures.js';
-import { createGitData, Moved, writablePath } from './git-data.js';
+import { createGitData, Moved, oneTry, writablePath } from './git-data.js';
 import { foldersOf, type Paths } from './paths.js';
 import type { Facts, Repository } from './repository.js';
 
@@ -54,9 +53,7 @@ export function createCommitter({ client, repository, paths, head }: CommitterOp
     };
     try {
       const bytes = input.fileChanges.additions.reduce((sum, { contents }) => sum + contents.length, 0);
-      // One try that hangs must leave time to look for what became of it.
-      const patienceMs = LIMITS.githubWriteMs + bytes / LIMITS.githubBytesPerMs;
-      const how = { deadlineAt: Math.min(deadlineAt, performance.now() + patienceMs), once: true };
+      const how = { deadlineAt: oneTry(deadlineAt, bytes), once: true };
       const done = await client.graphql(COMMITTED, COMMIT_MUTATION, { input }, how);
       const { oid, tree } = done.createCommitOnBranch.commit;
       return { commit: oid, tree: tree.oid };

@@ -9,6 +9,7 @@ import { statusOf } from './failures.js';
 import type { Facts } from './repository.js';
 
 const MADE = z.object({ sha: z.string() });
+const REF = z.object({ object: MADE });
 const COMMIT = z.object({ sha: z.string(), tree: z.object({ sha: z.string() }) });
 const RELATION = z.object({
   status: z.enum(['ahead', 'behind', 'diverged', 'identical']),
@@ -100,11 +101,12 @@ export function createGitData(client: Client) {
       );
       const { sha } = client.shaped(MADE, made.data);
       try {
-        await client.rest(
+        const moved = await client.rest(
           'PATCH /repos/{owner}/{repo}/git/refs/{ref}',
           { ref: `heads/${branch}`, sha, force: false },
-          { deadlineAt, once: true },
+          { deadlineAt: oneTry(deadlineAt), once: true },
         );
+        client.shaped(REF, moved.data);
       } catch (error) {
         const { cause } = toMemoryError(error);
         if (statusOf(cause) === 422 && /fast.forward/i.test(cause instanceof Error ? cause.message : ''))
@@ -134,6 +136,13 @@ export function createGitData(client: Client) {
 }
 
 const FIRST_FILE = '# Notes that strata-memory leaves out, one pattern per line, as in .gitignore.\n';
+
+/** Until when one try to commit may take: one that hangs must leave time to look for what became of it. */
+export function oneTry(deadlineAt: number, bytes = 0): number {
+  const now = performance.now();
+  const patienceMs = Math.min(LIMITS.githubWriteMs, (deadlineAt - now) / 2);
+  return Math.min(deadlineAt, now + patienceMs + bytes / LIMITS.githubBytesPerMs);
+}
 
 /** A path as GitHub takes it. Throws `refused` for one that is no UTF-8: there it would be another file's. */
 export function writablePath(path: string): string {
