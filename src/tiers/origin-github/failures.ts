@@ -158,6 +158,14 @@ export function archived(repository: string, cause?: unknown): MemoryError {
   );
 }
 
+export function locked(repository: string, cause?: unknown): MemoryError {
+  return refused(
+    `${repository} is locked or disabled on GitHub. Nothing was saved.`,
+    'Open it on github.com: the page says why.',
+    cause,
+  );
+}
+
 export function publicRepository(repository: string): MemoryError {
   return refused(
     `${repository} is public: everybody could read these notes.`,
@@ -198,12 +206,7 @@ function forbidden(message: string, { repository }: FailureContext, cause: unkno
       'Free space in the repository or the account, or start a new repository and point MEMORY_REPO at it.',
       cause,
     );
-  if (/disabled|blocked|locked|suspended/i.test(message))
-    return refused(
-      `${repository} is locked or disabled on GitHub. Nothing was saved.`,
-      'Open it on github.com: the page says why.',
-      cause,
-    );
+  if (/disabled|blocked|locked|suspended/i.test(message)) return locked(repository, cause);
   return readOnly(repository, cause);
 }
 

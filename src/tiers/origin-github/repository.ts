@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LIMITS } from '../../core/limits.js';
 import type { CallOptions, Client } from './client.js';
-import { archived, noBranch, noRepository, publicRepository, readOnly } from './failures.js';
+import { archived, locked, noBranch, noRepository, publicRepository, readOnly } from './failures.js';
 
 /** What has to be known of the repository beside its commits. */
 export interface Facts {
@@ -21,6 +21,8 @@ const FACTS = z.object({
       nameWithOwner: z.string(),
       visibility: z.string(),
       isArchived: z.boolean(),
+      isDisabled: z.boolean(),
+      isLocked: z.boolean(),
       viewerPermission: z.string().nullable(),
       defaultBranchRef: target,
       ref: target.optional(),
@@ -31,7 +33,7 @@ const FACTS = z.object({
 
 const FACTS_QUERY = `query($owner: String!, $name: String!, $ref: String!, $named: Boolean!, $ignore: String!) {
   repository(owner: $owner, name: $name) {
-    nameWithOwner visibility isArchived viewerPermission
+    nameWithOwner visibility isArchived isDisabled isLocked viewerPermission
     defaultBranchRef { name target { oid } }
     ref(qualifiedName: $ref) @include(if: $named) { name target { oid } }
     ignore: object(expression: $ignore) { oid }
@@ -43,6 +45,7 @@ const REST_FACTS = z.object({
   private: z.boolean(),
   visibility: z.string().optional(),
   archived: z.boolean(),
+  disabled: z.boolean().optional(),
   default_branch: z.string(),
   permissions: z.object({ push: z.boolean() }).optional(),
 });
@@ -59,7 +62,7 @@ export interface RepositoryOptions {
 /** Which repository and branch this is, and whether it may be used: asked once, and again before a save now and then. */
 export function createRepository({ client, branch, allowPublic, onIgnore }: RepositoryOptions) {
   const configured = client.context.repository;
-  let known: { facts: Facts; canWrite: boolean; isArchived: boolean; at: number } | undefined;
+  let known: { facts: Facts; canWrite: boolean; isArchived: boolean; isLocked: boolean; at: number } | undefined;
   let graphql = true;
   let asking: Promise<NonNullable<typeof known>> | undefined;
 
@@ -104,6 +107,7 @@ export function createRepository({ client, branch, allowPublic, onIgnore }: Repo
       facts: { fullName: repository.nameWithOwner, branch: ref?.name ?? null, commit },
       canWrite: !['READ', 'TRIAGE'].includes(repository.viewerPermission ?? 'WRITE'),
       isArchived: repository.isArchived,
+      isLocked: repository.isLocked || repository.isDisabled,
       at: performance.now(),
     };
   }
@@ -117,6 +121,7 @@ export function createRepository({ client, branch, allowPublic, onIgnore }: Repo
       facts: { fullName: told.full_name, branch: branch ?? told.default_branch, commit: null },
       canWrite: told.permissions?.push !== false,
       isArchived: told.archived,
+      isLocked: told.disabled === true,
       at: performance.now(),
     };
   }
@@ -141,9 +146,10 @@ export function createRepository({ client, branch, allowPublic, onIgnore }: Repo
     /** For a save. Throws `refused` where it may not be written. */
     async forWriting(how: CallOptions): Promise<Facts> {
       const recent = known && performance.now() - known.at < LIMITS.factsMs ? known : await learn(how);
-      const { facts, canWrite, isArchived } = recent;
-      if (!canWrite || isArchived) known = undefined;
+      const { facts, canWrite, isArchived, isLocked } = recent;
+      if (!canWrite || isArchived || isLocked) known = undefined;
       if (isArchived) throw archived(configured);
+      if (isLocked) throw locked(configured);
       if (!canWrite) throw readOnly(configured);
       return facts;
     },
