@@ -47,13 +47,14 @@ export async function createApp(config: Config, log: Log): Promise<App> {
           origin: origin.name,
           url: config.databaseUrl,
           readUrl: config.databaseReadUrl,
+          limitMs: config.mirrorDeadlineMs,
           onNotice,
         });
   const durable = createSqliteDurable(join(config.home, 'durable.db'));
   const mutex = createSqliteMutex(join(config.home, 'locks'));
   const sync = createSync({ origin, mirror, durable, mutex, log });
   const verify = createVerify({ mirror, sync });
-  const { saveDeadlineMs } = config;
+  const { saveDeadlineMs, mirrorDeadlineMs } = config;
   const outbox = createOutbox({
     origin,
     mirror,
@@ -65,7 +66,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     // A repository on this machine that fails is a broken disk: a queue on it would help nobody.
     enabled: config.outbox && origin.remote,
   });
-  const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, log });
+  const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, mirrorDeadlineMs, log });
 
   const ephemeral = createEphemeral();
   const held = createHeld({ ephemeral, outbox });

@@ -23,6 +23,8 @@ export interface Config {
   /** One question to GitHub with its retries, and a save as a whole. */
   readDeadlineMs: number;
   saveDeadlineMs: number;
+  /** A database that does not answer for so long is gone past. */
+  mirrorDeadlineMs: number;
   branch: string | undefined;
   /** The mirror's Postgres, with its secrets; undefined: SQLite. */
   databaseUrl: string | undefined;
@@ -109,6 +111,12 @@ export const VARIABLES = [
     about: 'how long a save may take before it is queued or fails; default 30s',
   },
   {
+    name: 'MEMORY_MIRROR_DEADLINE',
+    flag: 'mirror-deadline',
+    value: 'time',
+    about: 'how long Postgres may take for one step before reads and saves go on without it; default 5s',
+  },
+  {
     name: 'MEMORY_HOME',
     flag: 'home',
     value: 'path',
@@ -188,6 +196,7 @@ export function settingsOf(config: Config): { name: string; value: string; sourc
     MEMORY_OUTBOX: config.outbox ? 'on' : 'off',
     MEMORY_READ_DEADLINE: `${config.readDeadlineMs}ms`,
     MEMORY_SAVE_DEADLINE: `${config.saveDeadlineMs}ms`,
+    MEMORY_MIRROR_DEADLINE: `${config.mirrorDeadlineMs}ms`,
     MEMORY_BRANCH: config.branch ?? '',
     MEMORY_HOME: config.home,
     DATABASE_URL: shown(config.databaseUrl),
@@ -296,6 +305,7 @@ function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'>
     outbox: oneOf('MEMORY_OUTBOX', text('MEMORY_OUTBOX') ?? 'on', ['on', 'off'] as const) === 'on',
     readDeadlineMs: waitOf('MEMORY_READ_DEADLINE', text('MEMORY_READ_DEADLINE'), LIMITS.githubReadMs),
     saveDeadlineMs: waitOf('MEMORY_SAVE_DEADLINE', text('MEMORY_SAVE_DEADLINE'), LIMITS.saveDeadlineMs),
+    mirrorDeadlineMs: waitOf('MEMORY_MIRROR_DEADLINE', text('MEMORY_MIRROR_DEADLINE'), LIMITS.mirrorWriteMs),
     branch: text('MEMORY_BRANCH'),
     databaseUrl: databaseOf('DATABASE_URL', text('DATABASE_URL')),
     databaseReadUrl: databaseOf('DATABASE_READ_URL', text('DATABASE_READ_URL')),

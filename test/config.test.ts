@@ -97,6 +97,12 @@ const VALUES: Record<
   },
   DATABASE_URL: { field: 'databaseUrl', ...DATABASES },
   DATABASE_READ_URL: { field: 'databaseReadUrl', ...DATABASES },
+  MEMORY_MIRROR_DEADLINE: {
+    field: 'mirrorDeadlineMs',
+    initial: 5_000,
+    good: [['500ms', 500]],
+    bad: [['0s', /is no time between/]],
+  },
   MEMORY_PROJECT: {
     field: 'project',
     initial: undefined,

@@ -36,6 +36,7 @@ export interface WriterDependencies {
   sync: Sync;
   outbox: Outbox;
   saveDeadlineMs: number;
+  mirrorDeadlineMs: number;
   log: Log;
 }
 
@@ -54,7 +55,7 @@ class Unsettled extends Error {
  * makes a save; the mirror failing is a warning on the receipt.
  */
 export function createWriter(dependencies: WriterDependencies) {
-  const { origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, log } = dependencies;
+  const { origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, mirrorDeadlineMs, log } = dependencies;
   let waiting: Pending[] = [];
   let working: Promise<void> | undefined;
   const preparer = createPreparer({ origin, mirror, sync });
@@ -227,7 +228,7 @@ export function createWriter(dependencies: WriterDependencies) {
     const doubted = await placeDoubts(group, deadlineAt, warnings);
     reach('save:after-doubt');
     // For all that this group waits for the mirror in vain, however often it has to try.
-    const patience = { leftMs: LIMITS.mirrorWriteMs };
+    const patience = { leftMs: mirrorDeadlineMs };
     try {
       for (let attempt = 0; attempt < LIMITS.saveAttempts; attempt++) {
         if (performance.now() > deadlineAt) break;

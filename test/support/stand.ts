@@ -48,9 +48,9 @@ export async function openStand(repository: string, options: StandOptions = {}) 
   const files = createSqliteMutex(join(home, 'locks'));
   const mutex: Mutex = options.withoutMutex ? { acquire: async () => null, close: async () => {} } : files;
   const sync = createSync({ origin, mirror, durable, mutex, log });
-  const { saveDeadlineMs } = LIMITS;
+  const { saveDeadlineMs, mirrorWriteMs: mirrorDeadlineMs } = LIMITS;
   const outbox = createOutbox({ origin, mirror, durable, mutex, sync, log, saveDeadlineMs, enabled: false });
-  const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, log });
+  const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, mirrorDeadlineMs, log });
   const memory = createSqliteMirror({ origin: origin.name, path: ':memory:' });
   const fallback = async () => originTier(real, memory, createSync({ origin: real, mirror: memory, log }));
   const reader = createReader({
