@@ -61,6 +61,14 @@ const DATED = z.object({
 const COMMITS = z.array(z.object({ sha: z.string(), commit: z.object({ committer: z.object({ date: z.string() }) }) }));
 const CONTENT = z.object({ sha: z.string() });
 
+/** What is known of when paths of a commit were last changed, when it was made, and how many paths may still be asked for. */
+interface Dated {
+  commit: string;
+  found: Map<string, number>;
+  left: number;
+  commitMs?: number;
+}
+
 /** What is at a path; null: nothing. The id of a folder may be left out. */
 type Standing = Pick<Entry, 'type' | 'sha'> | null;
 
@@ -79,7 +87,7 @@ export function createPaths(
 ) {
   const whole = new Map<string, FullTree>();
   const single = new Map<string, Map<string, Standing>>();
-  let dated = { commit: '', found: new Map<string, number>(), left: 0 };
+  let dated: Dated = { commit: '', found: new Map(), left: 0 };
 
   /** When paths of a commit were last changed, as far as it is known, and how many more may be asked for. */
   function datedAt(commit: string) {
@@ -205,8 +213,16 @@ export function createPaths(
     const found = new Map(told.found);
     const open = wanted.filter((path) => !found.has(path));
     if (open.length === 0) return found;
+    const fill = (commitMs: number) => {
+      for (const path of open) if (!found.has(path)) found.set(path, commitMs);
+      told.commitMs = commitMs;
+    };
     const some = open.slice(0, told.left);
     told.left -= some.length;
+    if (some.length === 0 && told.commitMs !== undefined) {
+      fill(told.commitMs);
+      return found;
+    }
     await inParallel(some.length > 0 ? chunks(some, LIMITS.githubHistories) : [[]], async (part) => {
       const names = part.map((_, at) => `, $p${at}: String!`).join('');
       const fields = part.map((_, at) => `h${at}: history(first: 1, path: $p${at}) { nodes { committedDate } }`);
@@ -215,7 +231,7 @@ export function createPaths(
       const variables = Object.fromEntries(part.map((path, at) => [`p${at}`, readablePath(path)]));
       const object = (await client.graphql(DATED, query, { at: commit, ...variables })).repository?.object;
       if (!object) return;
-      for (const path of open) if (!found.has(path)) found.set(path, Date.parse(object.committedDate));
+      fill(Date.parse(object.committedDate));
       part.forEach((path, at) => {
         const history = object[`h${at}`];
         const date = typeof history === 'object' ? history.nodes[0]?.committedDate : undefined;
