@@ -43,6 +43,8 @@ export interface SyncDependencies {
   durable?: Durable;
   mutex?: Mutex;
   log: Log;
+  /** How long an older head is taken for a read that lags. */
+  lateHeadMs?: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface SyncDependencies {
  * staged in batches, then swapped in by one compare-and-swap transaction. Ended anywhere and run again it comes to the
  * same result.
  */
-export function createSync({ origin, mirror, durable, mutex, log }: SyncDependencies) {
+export function createSync({ origin, mirror, durable, mutex, log, lateHeadMs }: SyncDependencies) {
   let running: Promise<SyncReport> | undefined;
   /** The rules of `.strataignore`, by its blob; what the last whole list told, by its commit. */
   let rules: { blob: string; ignore: Ignore | null } | undefined;
@@ -109,6 +111,7 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
       tookMs: performance.now() - started,
     });
     if (!options.force && state.head && state.head.commit === (tip?.commit ?? '')) {
+      late = undefined;
       await mirror.confirm(tip, beforeMs);
       return unchanged(options.explain && tip ? await noticesAt(tip.commit) : []);
     }
@@ -165,7 +168,7 @@ export function createSync({ origin, mirror, durable, mutex, log }: SyncDependen
       if (difference === 'late') {
         // Reads lag behind writes: an older head is a force push only when it is still there a while later.
         if (late?.commit !== tip.commit) late = { commit: tip.commit, sinceMs: performance.now() };
-        if (performance.now() - late.sinceMs < LIMITS.lateHeadMs) return 'late';
+        if (performance.now() - late.sinceMs < (lateHeadMs ?? LIMITS.lateHeadMs)) return 'late';
       } else if (difference !== null) {
         const { documents, gone, notices } = await documentsOf(difference, await ignoreAt(tip.commit));
         const unwanted = new Set([...difference.gone, ...gone]);

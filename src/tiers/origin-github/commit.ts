@@ -154,7 +154,8 @@ export function createCommitter({ client, repository, paths, head }: CommitterOp
     if (performance.now() >= deadlineAt) throw unreachable(client.context, 'it does not answer in time');
     const facts = await repository.forWriting({ deadlineAt });
     if (expected === null) {
-      if (facts.commit === null && (await head(deadlineAt)) === null) await gitData.begin(deadlineAt);
+      if (facts.commit === null && (await head(deadlineAt)) === null)
+        await gitData.begin(deadlineAt, repository.branch);
       repository.forget();
       // There is a commit to build on now: whoever asked prepares again.
       return { outcome: 'stale' };

@@ -9,6 +9,7 @@ import { statusOf } from './failures.js';
 import type { Facts } from './repository.js';
 
 const MADE = z.object({ sha: z.string() });
+const BEGUN = z.object({ commit: MADE });
 const REF = z.object({ object: MADE });
 const COMMIT = z.object({ sha: z.string(), tree: z.object({ sha: z.string() }) });
 const RELATION = z.object({
@@ -118,16 +119,20 @@ export function createGitData(client: Client) {
 
     /**
      * The first commit of an empty repository: only the contents API can make it. Whoever comes second finds the file
-     * there and builds on it.
+     * there and builds on it. It stands on the default branch; another one that is wanted begins there too.
      */
-    async begin(deadlineAt: number): Promise<void> {
+    async begin(deadlineAt: number, branch: string | undefined): Promise<void> {
       const body = {
         path: '.strataignore',
         message: 'Begin a memory',
         content: Buffer.from(FIRST_FILE).toString('base64'),
       };
       try {
-        await client.rest('PUT /repos/{owner}/{repo}/contents/{path}', body, { deadlineAt, once: true });
+        const how = { deadlineAt, once: true };
+        const { data } = await client.rest('PUT /repos/{owner}/{repo}/contents/{path}', body, how);
+        if (branch === undefined) return;
+        const { sha } = client.shaped(BEGUN, data).commit;
+        await client.rest('POST /repos/{owner}/{repo}/git/refs', { ref: `refs/heads/${branch}`, sha }, how);
       } catch (error) {
         if (![409, 422].includes(statusOf(toMemoryError(error).cause) ?? 0)) throw error;
       }

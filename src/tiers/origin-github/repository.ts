@@ -128,6 +128,7 @@ export function createRepository({ client, branch, allowPublic, onIgnore }: Repo
 
   return {
     configured,
+    branch,
     hasGraphql: () => graphql,
 
     /** Null until it was asked for. */
