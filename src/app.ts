@@ -86,6 +86,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     sync,
     fallback,
     staleAfterMs: config.staleAfterMs,
+    waiting: async () => (await outbox.waiting()).length > 0,
     behind: writer.behind,
     log,
   });

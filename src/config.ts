@@ -9,6 +9,7 @@ import { LIMITS } from './core/limits.js';
 import { LOG_LEVELS, type LogLevel } from './core/log.js';
 import { editDistance, nearest } from './core/nearest.js';
 import { projectName } from './core/project.js';
+import { LATER, VARIABLES } from './core/variables.js';
 
 export interface Config {
   home: string;
@@ -50,115 +51,7 @@ export interface GitHubConfig {
   allowPublic: boolean;
 }
 
-interface Variable {
-  name: string;
-  flag: string;
-  value: string;
-  about: string;
-  /** Never shown. */
-  secret?: boolean;
-}
-
-/** Each variable, its flag and its default, in words. */
-export const VARIABLES = [
-  {
-    name: 'MEMORY_REPO',
-    flag: 'repo',
-    value: 'owner/name|path',
-    about: 'a repository on GitHub, or a path to one on this machine; default: one of our own under MEMORY_HOME',
-  },
-  {
-    name: 'MEMORY_BRANCH',
-    flag: 'branch',
-    value: 'name',
-    about: "the branch with the notes; default: the repository's own",
-  },
-  {
-    name: 'GITHUB_TOKEN',
-    flag: 'github-token',
-    value: 'token',
-    about: 'for MEMORY_REPO=owner/name: a fine-grained token with Contents: read and write',
-    secret: true,
-  },
-  {
-    name: 'GITHUB_API_URL',
-    flag: 'github-api-url',
-    value: 'url',
-    about: "of GitHub Enterprise, e.g. https://github.example.com/api/v3; default: GitHub's own",
-  },
-  {
-    name: 'MEMORY_ALLOW_PUBLIC',
-    flag: 'allow-public',
-    value: 'on|off',
-    about: 'whether a public repository on GitHub may be used; default off',
-  },
-  {
-    name: 'MEMORY_OUTBOX',
-    flag: 'outbox',
-    value: 'on|off',
-    about: 'whether saves are kept and sent later while GitHub cannot be reached; default on',
-  },
-  {
-    name: 'MEMORY_READ_DEADLINE',
-    flag: 'read-deadline',
-    value: 'time',
-    about: 'how long one question to GitHub may take, with its retries; default 8s',
-  },
-  {
-    name: 'MEMORY_SAVE_DEADLINE',
-    flag: 'save-deadline',
-    value: 'time',
-    about: 'how long a save may take before it is queued or fails; default 30s',
-  },
-  {
-    name: 'MEMORY_MIRROR_DEADLINE',
-    flag: 'mirror-deadline',
-    value: 'time',
-    about: 'how long Postgres may take for one step before reads and saves go on without it; default 5s',
-  },
-  {
-    name: 'MEMORY_HOME',
-    flag: 'home',
-    value: 'path',
-    about: "where the mirror and the durable store are; default: the system's data folder",
-  },
-  {
-    name: 'DATABASE_URL',
-    flag: 'database-url',
-    value: 'url',
-    about: 'postgres://… of the mirror, shared by any number of instances; default: SQLite under MEMORY_HOME',
-  },
-  {
-    name: 'DATABASE_READ_URL',
-    flag: 'database-read-url',
-    value: 'url',
-    about: 'a replica of that Postgres, to read from',
-  },
-  {
-    name: 'MEMORY_PROJECT',
-    flag: 'project',
-    value: 'name',
-    about: 'the project of calls that name none; default: found from where the client works',
-  },
-  {
-    name: 'MEMORY_STALE_AFTER',
-    flag: 'stale-after',
-    value: 'time',
-    about: 'how old a confirmed head may be before a read asks the origin, e.g. 90s, 15m, 1h; default 1h',
-  },
-  { name: 'MEMORY_TOOLS', flag: 'tools', value: 'all|core', about: 'which tools are offered; default all' },
-  { name: 'MEMORY_LOG', flag: 'log', value: 'level', about: `${LOG_LEVELS.join(', ')}; default info` },
-] as const satisfies readonly Variable[];
-
-/** Known to the product but not to this version: named so that nobody waits for what they do. */
-const LATER = [
-  'MEMORY_SYNC_CRON',
-  'MEMORY_EMBEDDINGS',
-  'MEMORY_JWT_SECRET',
-  'MEMORY_JWKS_URL',
-  'MEMORY_ALERT_URL',
-  'MEMORY_ENCRYPTION_KEY',
-];
+export { VARIABLES };
 
 type Values = Partial<Record<(typeof VARIABLES)[number]['name'], { value: string; source: string }>>;
 
@@ -194,15 +87,15 @@ export function settingsOf(config: Config): { name: string; value: string; sourc
     GITHUB_API_URL: config.github?.apiUrl ?? '',
     MEMORY_ALLOW_PUBLIC: config.github?.allowPublic ? 'on' : 'off',
     MEMORY_OUTBOX: config.outbox ? 'on' : 'off',
-    MEMORY_READ_DEADLINE: `${config.readDeadlineMs}ms`,
-    MEMORY_SAVE_DEADLINE: `${config.saveDeadlineMs}ms`,
-    MEMORY_MIRROR_DEADLINE: `${config.mirrorDeadlineMs}ms`,
+    MEMORY_READ_DEADLINE: inWords(config.readDeadlineMs),
+    MEMORY_SAVE_DEADLINE: inWords(config.saveDeadlineMs),
+    MEMORY_MIRROR_DEADLINE: inWords(config.mirrorDeadlineMs),
     MEMORY_BRANCH: config.branch ?? '',
     MEMORY_HOME: config.home,
     DATABASE_URL: shown(config.databaseUrl),
     DATABASE_READ_URL: shown(config.databaseReadUrl),
     MEMORY_PROJECT: config.project ?? '',
-    MEMORY_STALE_AFTER: `${config.staleAfterMs}ms`,
+    MEMORY_STALE_AFTER: inWords(config.staleAfterMs),
     MEMORY_TOOLS: config.tools,
     MEMORY_LOG: config.log,
   };
@@ -226,7 +119,13 @@ function fromEnvironment(environment: NodeJS.ProcessEnv, warnings: string[]): Va
   const names: string[] = VARIABLES.map(({ name }) => name);
   for (const [name, value] of Object.entries(environment)) {
     const known = VARIABLES.find((variable) => variable.name === name);
-    if ((!name.startsWith('MEMORY_') && !known) || value === undefined) continue;
+    if (value === undefined) continue;
+    if (!name.startsWith('MEMORY_') && !known) {
+      // Others have names of their own: only a slip in one of ours, where that one is missing, is worth a word.
+      const near = VARIABLES.find((each) => !environment[each.name] && editDistance(each.name, name, 1) === 1);
+      if (near) warnings.push(`${name} is not a variable of strata-memory: did you mean ${near.name}?`);
+      continue;
+    }
     // An empty variable is the usual way to unset one.
     if (known) {
       if (value.trim() !== '') values[known.name] = { value: value.trim(), source: 'environment' };
@@ -404,6 +303,18 @@ function durationOf(name: string, text: string): number {
     : Number.NaN;
   if (!(ms <= 30 * 86_400_000)) throw bad(name, 'is no time between 0s and 30d', 'Write it as 90s, 15m, 1h or 2d.');
   return ms;
+}
+
+/** As `durationOf` reads it: `1h`, `90s`, `250ms`. */
+function inWords(ms: number): string {
+  for (const [unit, size] of [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const)
+    if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
+  return `${ms}ms`;
 }
 
 function oneOf<T extends string>(name: string, text: string, among: readonly T[]): T {

@@ -59,6 +59,10 @@ async function serve(argv: string[]): Promise<number> {
   const { config } = readConfig(argv, process.env);
   const log = createLog(config.log, (line) => process.stderr.write(line));
   for (const warning of config.warnings) log.warn('configuration', { warning });
+  if (process.stdin.isTTY)
+    process.stderr.write(
+      'strata-memory: an MCP server on stdin and stdout, for a client to start. --help for commands.\n',
+    );
   const { serveStdio } = await import('./faces/mcp/stdio.js');
   const operations = async () => {
     const { OPERATIONS } = await import('./operations/index.js');

@@ -3,7 +3,7 @@ import { stemmer as russian } from '@orama/stemmers/russian';
 import { LIMITS } from './limits.js';
 
 /** Raised whenever the same text would give other terms: the mirror is then rebuilt. */
-export const INDEX_VERSION = 2;
+export const INDEX_VERSION = 3;
 
 const STOP = new Set(
   `a an and are as at be been but by can could did do does for from had has have how i if in into is it its me my of on or our she

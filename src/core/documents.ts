@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Digest, digestOf, headingOf, plain } from './digest.js';
-import { readFrontMatter } from './frontmatter.js';
+import { readFrontMatter, withoutMatter } from './frontmatter.js';
 import { LIMITS } from './limits.js';
 import { idOfPath, readablePath } from './paths.js';
 import { projectFromPath, projectName } from './project.js';
@@ -71,7 +71,7 @@ export function parseDocument(source: Source): { document: Document; text: strin
   ].filter((reason) => reason !== null);
   const readable = readablePath(source.path);
   const kind = kindOf(readable, data);
-  const digest = digestOf(body.slice(0, 400_000), {
+  const digest = digestOf((problem === null ? body : withoutMatter(decoded.text)).slice(0, 400_000), {
     summary: line(data.summary, LIMITS.summaryChars),
     decisions: lines(data.decisions),
     nextSteps: lines(data.next_steps ?? data.nextSteps ?? data['next steps']),

@@ -48,6 +48,11 @@ export function age(ms: number): string {
   return `${Math.floor(ms / 86_400_000)} days`;
 }
 
+/** `branch main`, or with where saves go. */
+export function branchLine({ reads, saves }: { reads: string; saves: string }): string {
+  return reads === saves ? `branch ${reads}` : `branch ${reads}, saves on ${saves}`;
+}
+
 /** `2026-11-21`, or with the minutes; UTC. */
 export function day(timeMs: number): string {
   return new Date(timeMs).toISOString().slice(0, 10);

@@ -28,6 +28,14 @@ export interface FrontMatter {
   problem: string | null;
 }
 
+/** A note's text without the block at its top, whether or not that could be read: for showing, not for keeping. */
+export function withoutMatter(text: string): string {
+  const { body, problem } = readFrontMatter(text);
+  if (problem === null) return body;
+  const close = /\n---[ \t]*(?:\r?\n|$)/.exec(text);
+  return close === null ? body : text.slice(close.index + close[0].length);
+}
+
 /** Splits a note into front matter and body. Never throws: a block that cannot be read stays part of the body. */
 export function readFrontMatter(text: string): FrontMatter {
   const whole = { data: {}, body: text, problem: null };

@@ -190,7 +190,11 @@ export function createOutbox(dependencies: OutboxDependencies) {
     },
 
     async get(caller: Caller, id: string): Promise<Waiting | null> {
-      return seen(caller, await waiting()).findLast(({ document }) => document.id === id) ?? null;
+      return (
+        seen(caller, await waiting()).findLast(
+          ({ document }) => document.id === id || document.id.endsWith(`/${id}`),
+        ) ?? null
+      );
     },
 
     async close(): Promise<void> {

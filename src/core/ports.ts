@@ -69,8 +69,8 @@ export interface Origin {
   readonly name: string;
   /** Every question is a request over a network: few are asked, heads are taken on trust for a while and may lag. */
   readonly remote: boolean;
-  /** Which branch is read and where saves go, for a person. */
-  branch(): string;
+  /** The branch that is read, and the one that saves go to: another one beside a working clone's. */
+  branch(): { reads: string; saves: string };
   /** What a person should know besides: the rate budget left, that the repository has another name now. */
   notes(): string[];
   /** Null while the branch has no commit. */
@@ -266,6 +266,8 @@ export interface Durable {
   queue(origin: string, saves: Queued[]): Promise<void>;
   /** What waits, in order. */
   queued(origin: string): Promise<OutboxEntry[]>;
+  /** How many wait for each origin of this machine. */
+  queues(): Promise<{ origin: string; count: number }[]>;
   /** These may reach the origin from now on. */
   sending(entries: number[]): Promise<void>;
   sendingFailed(entries: number[], why: string): Promise<void>;

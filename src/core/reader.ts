@@ -42,6 +42,8 @@ export interface ReaderDependencies {
   /** Stands in while the mirror cannot be reached: recent documents read from the origin. */
   fallback: () => Promise<ReadTier>;
   staleAfterMs: number;
+  /** There are notes to show beside what the tiers give, even where those have nothing. */
+  waiting?: () => Promise<boolean>;
   /** This process knows of a save that the mirror could not be told of. */
   behind?: () => boolean;
   log: Log;
@@ -63,7 +65,8 @@ interface Freshness {
 /** The mirror that was brought up to date is not the one that stands there now: it was set aside or deleted meanwhile. */
 class Replaced extends Error {}
 
-export function createReader({ origin, mirror, sync, fallback, staleAfterMs, behind, log }: ReaderDependencies) {
+export function createReader(dependencies: ReaderDependencies) {
+  const { origin, mirror, sync, fallback, staleAfterMs, waiting, behind, log } = dependencies;
   let told = 0;
 
   /**
@@ -254,9 +257,12 @@ export function createReader({ origin, mirror, sync, fallback, staleAfterMs, beh
       head = await within(patient ? LIMITS.gitCommandMs : LIMITS.headConfirmMs, origin.head());
     } catch (error) {
       const known = toMemoryError(error);
-      if (must || state.head === null || known.code === 'config') throw known;
+      const nothing = state.head === null && !(await waiting?.());
+      if (must || nothing || known.code === 'config') throw known;
       log.warn('head not confirmed', { why: explain(error) });
-      return { confirmed: false, note: `the origin could not be asked (${known.message}) This is what it last gave.` };
+      const given =
+        state.head === null ? 'It was never read: only what waits for it is here.' : 'This is what it last gave.';
+      return { confirmed: false, note: `the origin could not be asked (${known.message}) ${given}` };
     }
     if (state.head && state.head.commit === (head?.commit ?? '')) {
       // A mirror that cannot be written still answers; the confirmation only helps the next reader.

@@ -98,7 +98,7 @@ export const loadContext = defineOperation({
       return fitted(most, known, (shown) =>
         shown.length === 0
           ? `Project \`${project}\`: nothing remembered yet.\n${foot}`
-          : `Project \`${project}\`: nothing remembered yet. Other projects:\n${fence(shown.join('\n'))}\n${renamed}${foot}`,
+          : `Project \`${project}\`: nothing remembered yet. Other projects (search_memory looks in all):\n${fence(shown.join('\n'))}\n${renamed}${foot}`,
       );
     }
     const lines = contextLines(notes);

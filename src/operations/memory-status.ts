@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { toMemoryError } from '../core/errors.js';
-import { age, fence, kilobytes, unconfirmedLine } from '../core/format.js';
+import { age, branchLine, fence, kilobytes, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { VERSION } from '../version.js';
 import { defineOperation } from './operation.js';
@@ -60,7 +60,7 @@ export const memoryStatus = defineOperation({
       return {
         value: { commit: found?.commit ?? '' },
         detail: [
-          origin.branch(),
+          branchLine(origin.branch()),
           found ? `head ${found.commit.slice(0, 12)}` : 'no commits yet',
           ...origin.notes(),
         ].join(', '),
@@ -87,6 +87,9 @@ export const memoryStatus = defineOperation({
     if (unconfirmed.queued + unconfirmed.unknown > LIMITS.outboxAlert)
       alerts.push(`over ${LIMITS.outboxAlert} saves wait for the origin. ${unconfirmed.why}`);
     const lost = await services.conflicts.list(caller).catch(() => []);
+    for (const { origin: name, count } of await durable.queues().catch(() => []))
+      if (name !== origin.name)
+        alerts.push(`${count} saves wait for another origin: \`strata-memory outbox\` lists them.`);
     const syncs = await probe('durable store', async () => {
       const { schema } = await durable.describe();
       return { value: await durable.lastSyncs(origin.name, 3), detail: `schema ${schema}` };

@@ -40,6 +40,8 @@ export const saveSession = defineOperation({
     path: z.string(),
     project: z.string(),
     commit: z.string(),
+    /** The branch it is on, where that is not the user's own. */
+    beside: z.string(),
     blob: z.string(),
     redactions: z.record(z.string(), z.number()),
     tiers: z.object({ origin: z.string(), mirror: z.string() }),
@@ -132,16 +134,19 @@ export const saveSession = defineOperation({
         project: named,
         commit: '',
         blob: kept.blob,
+        beside: '',
         redactions: {},
         tiers: { origin: 'none', mirror: 'none' },
         warnings: [],
         tookMs: 0,
       };
     }
-    return services.writer.save(caller, { fields, body, edit }, signal).catch(async (error) => {
+    const receipt = await services.writer.save(caller, { fields, body, edit }, signal).catch(async (error) => {
       if (!edit || toMemoryError(error).code !== 'not_found') throw error;
       throw await noSuchNote(services, caller, edit.id);
     });
+    const { reads, saves } = services.origin.branch();
+    return { ...receipt, beside: reads === saves ? '' : saves };
   },
 
   format(receipt, input) {
@@ -152,7 +157,9 @@ export const saveSession = defineOperation({
       // An edited note keeps its own project, which is stored text.
       input.id === undefined ? `project ${receipt.project}` : '',
       `blob ${receipt.blob}`,
-      receipt.commit === '' ? '' : `commit ${receipt.commit.slice(0, 12)}`,
+      receipt.commit === ''
+        ? ''
+        : `commit ${receipt.commit.slice(0, 12)}${receipt.beside === '' ? '' : ` on ${receipt.beside}`}`,
       receipt.commit === '' ? '' : `origin ${receipt.tiers.origin}, mirror ${receipt.tiers.mirror}`,
       redactionsLine(receipt.redactions),
       ...receipt.warnings.map((warning) => `warning: ${warning}`),

@@ -5,7 +5,7 @@ import { decodeText, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine } from '../core/format.js';
-import { readFrontMatter } from '../core/frontmatter.js';
+import { withoutMatter } from '../core/frontmatter.js';
 import { cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { bestPassage } from '../core/passage.js';
@@ -75,7 +75,7 @@ export const searchMemory = defineOperation({
         for (const { document, score } of found) {
           const content = (await reading.get(caller, document.id))?.content;
           const passage = bestPassage(
-            content ? readFrontMatter(decodeText(content).text).body : '',
+            content ? withoutMatter(decodeText(content).text) : '',
             terms,
             LIMITS.passageChars,
           );
@@ -101,7 +101,7 @@ export const searchMemory = defineOperation({
     const found = await services.held.search(caller, terms, filter);
     const paths = new Set(found.map(({ document }) => document.id));
     const held = found.map(({ document, content, queued }) => {
-      const passage = bestPassage(readFrontMatter(decodeText(content).text).body, terms, LIMITS.passageChars);
+      const passage = bestPassage(withoutMatter(decodeText(content).text), terms, LIMITS.passageChars);
       return {
         id: document.id,
         title: document.title,

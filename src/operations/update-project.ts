@@ -1,10 +1,18 @@
 import { z } from 'zod';
+import { MemoryError } from '../core/errors.js';
 import { redactionsLine } from '../core/format.js';
 import { cleanLine, cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { PROJECT_STATUS } from './list-projects.js';
 import { defineOperation } from './operation.js';
 import { nearestNames, nearestProjects } from './unknown-project.js';
+
+const HEADINGS = {
+  saved: 'Updated project',
+  'already saved': 'Already so: project',
+  queued: 'QUEUED, not saved yet: kept on this machine, sent when the origin answers: project',
+  unknown: 'UNKNOWN whether it was saved: sent, the answer was lost; kept until that is settled: project',
+} as const;
 
 const revenue = z.number().min(0).max(1e12).optional();
 
@@ -24,6 +32,7 @@ export const updateProject = defineOperation({
       .optional(),
   }),
   output: z.object({
+    outcome: z.enum(['saved', 'already saved', 'queued', 'unknown']),
     id: z.string(),
     project: z.string(),
     commit: z.string(),
@@ -50,13 +59,26 @@ export const updateProject = defineOperation({
   async run(input, { services, caller, signal, project }) {
     const named = await project(cleanLine('project', input.project));
     const { status, priority, target_revenue, current_revenue } = input;
+    if ([status, priority, target_revenue, current_revenue, input.note].every((each) => each === undefined))
+      throw new MemoryError(
+        'invalid_input',
+        'Nothing was given that could change the record. Nothing was done.',
+        'Give a status, priority, revenue or note; list_projects shows what the records say now.',
+      );
     // A record may well be a project's first note; it may also be a slip in its name.
     const near = await services.reader
       .read(caller, undefined, 'fast', (reading) => nearestProjects(reading, caller, named))
       .then(({ value }) => value)
       // What keeps us from looking must not keep the record from being saved.
       .catch(() => null);
-    const { id, commit, blob, redactions, warnings } = await services.writer.save(
+    const {
+      status: outcome,
+      id,
+      commit,
+      blob,
+      redactions,
+      warnings,
+    } = await services.writer.save(
       caller,
       {
         fields: { title: named, project: named, status, priority, target_revenue, current_revenue },
@@ -65,13 +87,13 @@ export const updateProject = defineOperation({
       },
       signal,
     );
-    return { id, project: named, commit, blob, redactions, near, warnings };
+    return { outcome, id, project: named, commit, blob, redactions, near, warnings };
   },
 
-  format({ id, project, commit, redactions, near, warnings }) {
+  format({ outcome, id, project, commit, redactions, near, warnings }) {
     const parts = [
-      `Updated project ${project}: \`${id}\``,
-      `commit ${commit.slice(0, 12)}`,
+      `${HEADINGS[outcome]} ${project}: \`${id}\``,
+      commit === '' ? '' : `commit ${commit.slice(0, 12)}`,
       redactionsLine(redactions),
       ...warnings.map((each) => `warning: ${each}`),
     ];

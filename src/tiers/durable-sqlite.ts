@@ -70,6 +70,11 @@ export function createSqliteDurable(path: string): Durable {
       database.read(async (query) =>
         (await query('SELECT * FROM outbox WHERE origin = $1 ORDER BY entry', [origin])).map(toEntry),
       ),
+    queues: () =>
+      database.read(async (query) => {
+        const rows = await query('SELECT origin, count(*) AS count FROM outbox GROUP BY origin ORDER BY origin');
+        return rows.map((row) => ({ origin: String(row.origin), count: Number(row.count) }));
+      }),
     sending: (entries) =>
       database.write(async (query) => {
         for (const entry of entries)

@@ -40,7 +40,7 @@ const REFUSALS: Refusal[] = [
   {
     name: 'a token that may only read',
     given: (site) => ({ GITHUB_TOKEN: site.tokens.readOnly }),
-    says: /The token may not write to ann\/\S+\. Nothing was saved\./,
+    says: /does not let the token do that in ann\/\S+\. Nothing was changed\./,
     remedy: /Contents: read and write/,
     readable: true,
   },

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MemoryError, toMemoryError } from '../../core/errors.js';
-import { kilobytes } from '../../core/format.js';
+import { branchLine, kilobytes, unconfirmedLine } from '../../core/format.js';
 import { VERSION } from '../../version.js';
 import type { Command, CommandContext } from './command.js';
 
@@ -72,12 +72,18 @@ async function examine({ services, caller, home }: CommandContext): Promise<Chec
   await check('origin', async () => {
     const { origin } = await services();
     const head = await origin.head();
-    return `${origin.name}, ${origin.branch()}, ${head ? `head ${head.commit.slice(0, 12)}` : 'no commits yet'}`;
+    return `${origin.name}, ${branchLine(origin.branch())}, ${head ? `head ${head.commit.slice(0, 12)}` : 'no commits yet'}`;
   });
-  // Without an origin there is nothing behind it to look at: one mistake is one fault.
-  if (checks.some(({ name, ok }) => name === 'origin' && !ok)) return checks;
+  // Without any origin there is nothing behind it to look at: one mistake is one fault.
+  const opened = await services().catch(() => null);
+  if (opened === null) return checks;
+  const reached = checks.every(({ name, ok }) => name !== 'origin' || ok);
   await check('mirror', async () => {
-    const { verify, mirror } = await services();
+    const { verify, mirror } = opened;
+    if (!reached) {
+      const { head } = await mirror.snapshot((view) => view.state());
+      return `${head === null ? 'never synced' : `at ${head.commit.slice(0, 12)}`}, not compared: the origin cannot be asked`;
+    }
     const found = await verify(caller, {}, { repair: false });
     const { bytes } = await mirror.describe();
     if (found.differences.length > 0)
@@ -89,7 +95,7 @@ async function examine({ services, caller, home }: CommandContext): Promise<Chec
     return `${found.checked} documents, all equal to the origin's, ${found.hashed} hashed, ${kilobytes(bytes)}`;
   });
   await check('durable store', async () => {
-    const { durable } = await services();
+    const { durable } = opened;
     const { place, schema, sound } = await durable.describe();
     if (sound !== 'ok')
       throw new MemoryError(
@@ -98,6 +104,12 @@ async function examine({ services, caller, home }: CommandContext): Promise<Chec
         'Copy the file away, then look at the disk; it holds the audit log and is never rebuilt by itself.',
       );
     return `${place}, schema ${schema}, sound`;
+  });
+  await check('outbox', async () => {
+    const line = unconfirmedLine(await opened.outbox.unconfirmed());
+    if (line !== '')
+      throw new MemoryError('origin_unavailable', line, 'Run strata-memory sync; see strata-memory outbox.');
+    return 'nothing waits for the origin';
   });
   return checks;
 }

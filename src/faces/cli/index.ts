@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor.js';
 import { exportCommand } from './export.js';
 import { initCommand } from './init.js';
 import { commandOf } from './operation-command.js';
+import { outboxCommand } from './outbox.js';
 import { pushOriginCommand } from './push-origin.js';
 import { quickstart } from './quickstart.js';
 import { paint, progressBar } from './terminal.js';
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   exportCommand,
   conflictsCommand,
   pushOriginCommand,
+  outboxCommand,
   doctorCommand,
   quickstartCommand,
   completionCommand(() => COMMANDS),

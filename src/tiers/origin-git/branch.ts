@@ -48,6 +48,8 @@ export function createBranchWriter(options: BranchOptions) {
   const refNames = createRefs({ gitDir, bare, algorithm, objects });
   const store = createStore({ gitDir, algorithm, checks });
   let target = targetOf(options.branch);
+  /** Saves go beside the branch, as was last seen. */
+  let beside = options.alwaysOverlay;
 
   async function commitAt(name: string): Promise<Commit | null> {
     const found = await objects.get(name);
@@ -78,6 +80,7 @@ export function createBranchWriter(options: BranchOptions) {
       if (!theirs) await mustBeAbsent(target.branchRef);
       if (!theirs && !options.explicit && (await adoptRenamed(ours))) continue;
       const refs = { branch: theirs?.id ?? null, overlay: ours?.id ?? null };
+      beside ||= ours !== null;
       if (!ours) {
         if (!theirs) await mustBeEmpty();
         return { ...refs, commit: theirs?.id ?? null, tree: theirs?.tree ?? null };
@@ -242,7 +245,7 @@ export function createBranchWriter(options: BranchOptions) {
     }
     const { branchRef, overlayRef } = target;
     const out = await refNames.checkedOut();
-    const beside = options.alwaysOverlay || at.overlay !== null || out.has(branchRef);
+    beside = options.alwaysOverlay || at.overlay !== null || out.has(branchRef);
     const ref = beside ? overlayRef : branchRef;
     if (out.has(ref)) {
       throw new MemoryError(
@@ -272,9 +275,9 @@ export function createBranchWriter(options: BranchOptions) {
     return { outcome: 'committed', head: { commit: commitObject.id, tree }, blobs, direct: true };
   }
 
-  function describe(): string {
+  function describe(): { reads: string; saves: string } {
     const overlay = target.overlayRef.slice('refs/heads/'.length);
-    return options.alwaysOverlay ? `branch ${target.branch}, saves on ${overlay}` : `branch ${target.branch}`;
+    return { reads: target.branch, saves: beside ? overlay : target.branch };
   }
 
   return { resolve, treeOf, commit, describe };

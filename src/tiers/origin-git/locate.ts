@@ -80,7 +80,7 @@ export async function ensureBareRepository(path: string): Promise<void> {
 
 function notUsable(
   what: string,
-  hint = 'Set MEMORY_REPO to an existing git repository (make one with `git init --bare <path>`), or leave it unset for a local one.',
+  hint = 'Set MEMORY_REPO to a git repository, or leave it unset for one of our own. A folder of notes becomes one with `git init && git add -A && git commit -m notes`, a new one is made with `git init --bare <path>`.',
 ): MemoryError {
   return new MemoryError('config', `MEMORY_REPO cannot be used: ${what}.`, hint);
 }

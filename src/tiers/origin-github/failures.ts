@@ -207,7 +207,7 @@ function forbidden(message: string, { repository }: FailureContext, cause: unkno
       cause,
     );
   if (/disabled|blocked|locked|suspended/i.test(message)) return locked(repository, cause);
-  return readOnly(repository, cause);
+  return refused(`GitHub does not let the token do that in ${repository}. Nothing was changed.`, TOKEN_HINT, cause);
 }
 
 function graphqlFailed(errors: GraphqlError[], context: FailureContext, cause: unknown): MemoryError {

@@ -108,7 +108,10 @@ export function createGitHubOrigin(options: GitHubOriginOptions): Origin {
     name: `${hostOf(options.apiUrl)}/${options.owner.toLowerCase()}/${options.name.toLowerCase()}@${branch ?? 'HEAD'}`,
     remote: true,
 
-    branch: () => `branch ${branch ?? repository.known()?.branch ?? 'HEAD'}`,
+    branch() {
+      const name = branch ?? repository.known()?.branch ?? 'HEAD';
+      return { reads: name, saves: name };
+    },
 
     notes() {
       const facts = repository.known();
