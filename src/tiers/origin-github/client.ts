@@ -61,7 +61,6 @@ export function createClient(options: ClientOptions) {
         doNotRetry: [400, 401, 403, 404, 405, 409, 410, 422, 429, 451, 501],
         retryAfterBaseValue: 250 + Math.random() * 150,
       },
-      request: { fetch: fetchWhole },
       throttle: {
         onRateLimit: (after: number, request: object, _: unknown, count: number) => inTime(after, request, count),
         onSecondaryRateLimit: (after: number, request: object, _: unknown, count: number) =>
@@ -96,12 +95,20 @@ export function createClient(options: ClientOptions) {
     const leftMs = Math.ceil(deadlineAt - performance.now());
     if (leftMs <= 0) throw unreachable(context, 'it does not answer in time');
     // Given as a number, the retry plugin would repeat every failure, a 304 too; left out, those that may pass.
-    const request = { signal: AbortSignal.timeout(leftMs), deadlineAt, ...(once ? { retries: 0 } : {}) };
+    let trouble: unknown;
+    const fetch = (url: string, how: RequestInit) =>
+      fetchWhole(url, how, (what) => {
+        trouble = what;
+      });
+    const request = { signal: AbortSignal.timeout(leftMs), deadlineAt, fetch, ...(once ? { retries: 0 } : {}) };
     try {
       return await within(leftMs, work(octokit, request));
     } catch (error) {
       if (error instanceof MemoryError && error.code === 'deadline')
-        throw unreachable(context, 'it does not answer in time', error);
+        // Where it was tried again until time was up, what went wrong says more.
+        throw trouble === undefined
+          ? unreachable(context, 'it does not answer in time', error)
+          : githubFailed(trouble, context);
       throw githubFailed(error, context);
     }
   }
@@ -159,11 +166,17 @@ export function createClient(options: ClientOptions) {
 export type Client = ReturnType<typeof createClient>;
 
 /** Octokit takes half an answer for a whole one, or for an empty one: here it is a connection that broke. */
-async function fetchWhole(url: string, options: RequestInit): Promise<Response> {
-  const answer = await fetch(url, options);
-  const body = await answer.arrayBuffer();
-  const { status, statusText, headers } = answer;
-  return new Response(NO_BODY.includes(status) ? null : body, { status, statusText, headers });
+async function fetchWhole(url: string, options: RequestInit, onTrouble: (trouble: Error) => void): Promise<Response> {
+  try {
+    const answer = await fetch(url, options);
+    const body = await answer.arrayBuffer();
+    const { status, statusText, headers } = answer;
+    if (status >= 500) onTrouble(Object.assign(new Error(`status ${status}`), { response: { status } }));
+    return new Response(NO_BODY.includes(status) ? null : body, { status, statusText, headers });
+  } catch (error) {
+    onTrouble(error as Error);
+    throw error;
+  }
 }
 
 const NO_BODY = [204, 205, 304];

@@ -40,8 +40,11 @@ export function statusOf(error: unknown): number | null {
 
 /** The errors of a GraphQL answer; null where there was none such. */
 export function graphqlErrors(error: unknown): GraphqlError[] | null {
-  if (!(error instanceof Error) || error.name !== 'GraphqlResponseError') return null;
-  const { errors } = error as Error & { errors?: unknown };
+  if (!(error instanceof Error)) return null;
+  // The throttling plugin makes an error of its own of a rate limit that came with status 200.
+  const isLimit = error.message === 'GraphQL Rate Limit Exceeded' && 'data' in error;
+  if (error.name !== 'GraphqlResponseError' && !isLimit) return null;
+  const { errors } = (isLimit ? error.data : error) as { errors?: unknown };
   return Array.isArray(errors) ? (errors as GraphqlError[]) : [];
 }
 
