@@ -15,6 +15,8 @@ interface Refusal {
   remedy: RegExp;
   /** Reading goes on: only saving is refused. */
   readable?: boolean;
+  /** It is the answer to a mutation that is made up here. */
+  graphqlOnly?: boolean;
 }
 
 const mutation = (body: unknown): Fault => ({
@@ -91,6 +93,7 @@ const REFUSALS: Refusal[] = [
     says: /is locked or disabled on GitHub\. Nothing was saved/,
     remedy: /Open it on github\.com/,
     readable: true,
+    graphqlOnly: true,
   },
   {
     name: 'a disabled repository',
@@ -126,6 +129,7 @@ const REFUSALS: Refusal[] = [
     says: /is over a size limit of GitHub\. Nothing was saved/,
     remedy: /Free space/,
     readable: true,
+    graphqlOnly: true,
   },
   {
     name: 'push protection',
@@ -137,6 +141,7 @@ const REFUSALS: Refusal[] = [
     says: /push protection has found a secret in the note\. Nothing was saved/,
     remedy: /Take the secret out/,
     readable: true,
+    graphqlOnly: true,
   },
   {
     name: 'a rule of the repository',
@@ -147,6 +152,7 @@ const REFUSALS: Refusal[] = [
     says: /The branch is protected in/,
     remedy: /Rules, Branches/,
     readable: true,
+    graphqlOnly: true,
   },
   {
     name: 'an address that is not let in',
@@ -162,6 +168,7 @@ const REFUSALS: Refusal[] = [
     says: /does not let this machine's address in/,
     remedy: /owner to add it/,
     readable: true,
+    graphqlOnly: true,
   },
 ];
 
@@ -212,6 +219,27 @@ describe('refusals', () => {
       site.clearFaults();
     }
   });
+
+  // Where there is no GraphQL, GitHub says no in other words.
+  test.each(REFUSALS.filter(({ graphqlOnly }) => !graphqlOnly))(
+    '$name, without GraphQL',
+    async ({ given, says, remedy }) => {
+      const repository = await site.createRepo({ name: `refused-${made++}` });
+      const before = site.head('main', repository);
+      site.setGraphQL(false);
+      try {
+        const environment = { ...environmentOf(site), MEMORY_REPO: repository, ...(await given(site, repository)) };
+        const { fail, logged } = await openApp(environment);
+        const told = await fail('save_session', { title: 'Refused', content: 'Must not be saved.' });
+        expect(told).toMatch(says);
+        expect(told).toMatch(remedy);
+        expect(site.head('main', repository)).toBe(before);
+        expect([told, ...logged].join('\n')).not.toMatch(/ghp_/);
+      } finally {
+        site.setGraphQL(true);
+      }
+    },
+  );
 
   test('a public repository is used where that is allowed', async () => {
     const repository = await site.createRepo({ name: 'shown', private: false });

@@ -197,7 +197,11 @@ function forbidden(message: string, { repository }: FailureContext, cause: unkno
       'Take the secret out and save again.',
       cause,
     );
-  if (/protected branch|rule violation|repository rule|required status|must be made through/i.test(message))
+  if (
+    /protected branch|rule violation|repository rule|required status|must be made through|approving review/i.test(
+      message,
+    )
+  )
     return refused(
       `The branch is protected in ${repository}: GitHub does not let this token commit to it. Nothing was saved.`,
       'Let the token past the protection in the repository’s settings (Rules, Branches), or set MEMORY_BRANCH to a branch of its own.',

@@ -36,6 +36,7 @@ export function createGitHubOrigin(options: GitHubOriginOptions): Origin {
     client,
     branch,
     allowPublic: options.allowPublic,
+    readDeadlineMs: options.readDeadlineMs,
     onIgnore: (commit, blob) => paths.remember(commit, '.strataignore', blob),
   });
   const blobs = createBlobs(client, repository);

@@ -55,12 +55,14 @@ export interface RepositoryOptions {
   /** Undefined: the repository's default branch, whatever its name is at the time. */
   branch: string | undefined;
   allowPublic: boolean;
+  /** For one question with all its retries. */
+  readDeadlineMs: number;
   /** What was learnt on the way: the blob of `.strataignore` at a commit. */
   onIgnore(commit: string, blob: string | null): void;
 }
 
 /** Which repository and branch this is, and whether it may be used: asked once, and again before a save now and then. */
-export function createRepository({ client, branch, allowPublic, onIgnore }: RepositoryOptions) {
+export function createRepository({ client, branch, allowPublic, readDeadlineMs, onIgnore }: RepositoryOptions) {
   const configured = client.context.repository;
   let known: { facts: Facts; canWrite: boolean; isArchived: boolean; isLocked: boolean; at: number } | undefined;
   let graphql = true;
@@ -68,7 +70,9 @@ export function createRepository({ client, branch, allowPublic, onIgnore }: Repo
 
   /** Those who ask at the same time share the answer. */
   async function learn(how: CallOptions): Promise<NonNullable<typeof known>> {
-    asking ??= ask(how).finally(() => {
+    // Shared, so it has the time of a question, however long the first who asks could wait.
+    const deadlineAt = Math.min(how.deadlineAt ?? Number.POSITIVE_INFINITY, performance.now() + readDeadlineMs);
+    asking ??= ask({ ...how, deadlineAt }).finally(() => {
       asking = undefined;
     });
     known = await asking;
