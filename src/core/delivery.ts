@@ -50,8 +50,8 @@ interface Step {
  */
 export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryDependencies) {
   let failure: { error: MemoryError; at: number } | undefined;
-  /** Refused by themselves since the origin last took anything; and those after which it took others. */
-  const refused = new Set<number>();
+  /** Refused by themselves, and whether the origin took anything since; those that were refused again then, and when. */
+  const refused = new Map<number, boolean>();
   const aside = new Map<number, number>();
 
   /** Sends what waits, one commit after the other. Throws what keeps all of it from the origin. */
@@ -98,7 +98,8 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
         if (one && suspects === 0) {
           refusal = known;
           passed.add(one.entry);
-          refused.add(one.entry);
+          if (refused.get(one.entry)) aside.set(one.entry, performance.now());
+          refused.set(one.entry, false);
           failure = undefined;
           log.warn('a save was refused', { entry: one.entry, why: explain(error) });
         }
@@ -135,10 +136,9 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
     return known;
   }
 
-  /** The origin took something: those that it refused before were refused for what is in them. */
+  /** The origin took something: what it refuses once more is refused for what is in it. */
   function accepted(): void {
-    for (const entry of refused) aside.set(entry, performance.now());
-    refused.clear();
+    for (const entry of refused.keys()) refused.set(entry, true);
   }
 
   /** Without those that wait for a while, and without later changes of the same notes. */

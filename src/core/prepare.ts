@@ -180,6 +180,13 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
   async function editChange(pending: Pending, ground: Ground): Promise<Change | null> {
     const { caller, draft } = pending;
     const edit = draft.edit as NonNullable<Draft['edit']>;
+    // What could be sent has just been sent.
+    if (!ground.offline && ground.queue.some(({ entry, document }) => !entry.sent && document.path === edit.path))
+      throw new MemoryError(
+        'refused',
+        'The note to edit waits on this machine: the origin refuses it (memory_status says why). Nothing was saved.',
+        'Save the text without what is refused as a new note.',
+      );
     const standing = await standingAt(ground, caller, edit.path);
     if (standing === null && ground.offline)
       throw new MemoryError(

@@ -104,3 +104,27 @@ test('the next save goes after those that wait', async () => {
   await settled(app);
   expect((await notesByCommit(github)).flat()).toEqual(ids.map((id) => `${id}.md`));
 });
+
+test('a GitHub that hangs costs one save its deadline; those after it are queued at once, whatever is tried meanwhile', async () => {
+  const { github, environment } = await openGitHub();
+  const app = await openApp({ ...environment, MEMORY_SAVE_DEADLINE: '1500ms', MEMORY_READ_DEADLINE: '1s' });
+  await app.call('sync_now');
+  github.fault({ kind: 'hang' });
+  const ids = [(await save(app, 'First')).id];
+  const took: number[] = [];
+  const end = performance.now() + 4_000;
+  // Long enough for the background to try in between.
+  while (performance.now() < end) {
+    const startedAt = performance.now();
+    const each = await save(app, `Hung ${ids.length}`);
+    took.push(performance.now() - startedAt);
+    expect(each.status).toBe('queued');
+    ids.push(each.id);
+  }
+  took.sort((a, b) => b - a);
+  expect(took.length).toBeGreaterThan(20);
+  expect(took[1]).toBeLessThan(500);
+  github.clearFaults();
+  await settled(app);
+  await expectOnce(github, ids);
+});
