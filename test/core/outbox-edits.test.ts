@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { LIMITS } from '../../src/core/limits.js';
 import { openApp, type TestApp } from '../support/app.js';
 import { tempFolder } from '../support/home.js';
-import { expectOnce, lose, notesByCommit, openGitHub, receiptOf, settled, until } from '../support/outbox.js';
+import { expectOnce, lose, notesByCommit, openGitHub, receiptOf, settled, synced, until } from '../support/outbox.js';
 
 const save = async (app: TestApp, title: string, more: Record<string, unknown> = {}) =>
   receiptOf(await app.call('save_session', { title, content: `The body of ${title}.`, ...more }));
@@ -14,7 +14,7 @@ const unconfirmed = (app: TestApp) => app.app.services.outbox.unconfirmed();
 test('the same save again is the same document: while it is queued and after, with a key and without', async () => {
   const { github, environment } = await openGitHub();
   const app = await openApp(environment);
-  await app.call('sync_now');
+  await synced(app);
   await github.down();
   const plain = await save(app, 'Plain');
   const keyed = await save(app, 'Keyed', { key: 'k1' });
@@ -85,7 +85,7 @@ test('a queued edit that meets a newer origin loses and is kept, with those made
 test('150 queued saves go in few commits, and over 100 there is an alert', async () => {
   const { github, environment } = await openGitHub();
   const app = await openApp(environment);
-  await app.call('sync_now');
+  await synced(app);
   await github.down();
   const ids = [(await save(app, 'First')).id];
   const many = await Promise.all(Array.from({ length: 149 }, (_, n) => save(app, `Note ${n}`)));
@@ -143,8 +143,8 @@ test('more bytes than may wait are refused', async () => {
 
 test('the outbox turned off: a clear error, nothing kept; a lost answer names what may have been saved', async () => {
   const { github, environment } = await openGitHub();
-  const app = await openApp({ ...environment, MEMORY_OUTBOX: 'off', MEMORY_SAVE_DEADLINE: '1s' });
-  await app.call('sync_now');
+  const app = await openApp({ ...environment, MEMORY_OUTBOX: 'off', MEMORY_SAVE_DEADLINE: '2s' });
+  await synced(app);
   await github.down();
   expect(await app.fail('save_session', { title: 'Away', content: 'x' })).toMatch(/GitHub .* cannot be reached/);
   await github.up();
@@ -181,7 +181,7 @@ test('a durable store that is broken while GitHub is gone: a clear error, nothin
 test('a refusal for good is an error; what waits keeps waiting with that reason, and goes out when it is mended', async () => {
   const { github, environment } = await openGitHub();
   const app = await openApp(environment);
-  await app.call('sync_now');
+  await synced(app);
   await github.down();
   const queued = [await save(app, 'One'), await save(app, 'Two')];
   await github.up();
@@ -209,7 +209,7 @@ test('a token that is refused: an error, and those that wait are told of and wai
   const { github, environment } = await openGitHub();
   const token = github.addToken('ann');
   const app = await openApp({ ...environment, GITHUB_TOKEN: token });
-  await app.call('sync_now');
+  await synced(app);
   await github.down();
   const queued = await save(app, 'One');
   await github.up();
@@ -225,7 +225,7 @@ test('a token that is refused: an error, and those that wait are told of and wai
 test('one that GitHub refuses for what is in it does not hold up the others', async () => {
   const { github, environment } = await openGitHub();
   const app = await openApp(environment);
-  await app.call('sync_now');
+  await synced(app);
   await github.down();
   const queued: Awaited<ReturnType<typeof save>>[] = [];
   for (let n = 0; n < 24; n++) queued.push(await save(app, `Note ${n}`));

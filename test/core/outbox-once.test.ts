@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openApp, type TestApp } from '../support/app.js';
 import type { FaultKind } from '../support/github.js';
-import { expectOnce, lose, notesByCommit, openGitHub, receiptOf, settled, until } from '../support/outbox.js';
+import { expectOnce, lose, notesByCommit, openGitHub, receiptOf, settled, synced, until } from '../support/outbox.js';
 
 const save = async (app: TestApp, title: string) =>
   receiptOf(await app.call('save_session', { title, content: `The body of ${title}.` }));
@@ -15,8 +15,8 @@ const LOST: [string, FaultKind][] = [
 
 test.each(LOST)('an answer lost (%s) is settled by looking', async (_, fault) => {
   const { github, environment } = await openGitHub();
-  const app = await openApp({ ...environment, MEMORY_SAVE_DEADLINE: '1s' });
-  await app.call('sync_now');
+  const app = await openApp({ ...environment, MEMORY_SAVE_DEADLINE: '2s' });
+  await synced(app);
   lose(github, fault);
   const sent = await save(app, 'Lost');
   expect(sent.status).toBe('unknown');
@@ -40,8 +40,8 @@ const SINCE: [string, string | null][] = [
 
 test.each(SINCE)('a lost answer is recognised in the history where the note was %s since', async (_, content) => {
   const { github, environment } = await openGitHub();
-  const app = await openApp({ ...environment, MEMORY_SAVE_DEADLINE: '1s' });
-  await app.call('sync_now');
+  const app = await openApp({ ...environment, MEMORY_SAVE_DEADLINE: '2s' });
+  await synced(app);
   lose(github, { kind: 'drop-after' });
   const sent = await save(app, 'Lost');
   expect(sent.status).toBe('unknown');
@@ -57,7 +57,7 @@ test.each(SINCE)('a lost answer is recognised in the history where the note was 
 test('a head that lags its own writes: what was delivered stays in answers, and is delivered once', async () => {
   const { github, environment } = await openGitHub();
   const app = await openApp(environment);
-  await app.call('sync_now');
+  await synced(app);
   await github.down();
   const queued = [await save(app, 'One'), await save(app, 'Two')];
   await github.up();
@@ -87,7 +87,7 @@ test('a head that lags its own writes: what was delivered stays in answers, and 
 test('two processes on one home while GitHub comes and goes: each queued save is delivered once', async () => {
   const { github, environment } = await openGitHub();
   const apps = [await openApp(environment), await openApp(environment)];
-  await apps[0]?.call('sync_now');
+  await Promise.all(apps.map(synced));
   const ids: string[] = [];
   for (let round = 0; round < 4; round++) {
     await github.down();

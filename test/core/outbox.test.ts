@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import { expect, test } from 'vitest';
 import { openApp, type TestApp } from '../support/app.js';
-import { expectOnce, notesByCommit, openGitHub, receiptOf, settled, until } from '../support/outbox.js';
+import { expectOnce, notesByCommit, openGitHub, receiptOf, settled, synced, until } from '../support/outbox.js';
 
 const save = async (app: TestApp, title: string, more: Record<string, unknown> = {}) =>
   receiptOf(await app.call('save_session', { title, content: `The body of ${title}.`, ...more }));
@@ -73,7 +73,7 @@ const WAYS: [string, (app: TestApp) => Promise<unknown>][] = [
 test.each(WAYS)('delivered by %s', async (_, ask) => {
   const { github, environment } = await openGitHub();
   const app = await openApp(environment);
-  await app.call('sync_now');
+  await synced(app);
   await github.down();
   const queued = [await save(app, 'One'), await save(app, 'Two')];
   await github.up();
@@ -88,7 +88,7 @@ test.each(WAYS)('delivered by %s', async (_, ask) => {
 test('the next save goes after those that wait', async () => {
   const { github, environment } = await openGitHub();
   const app = await openApp(environment);
-  await app.call('sync_now');
+  await synced(app);
   await github.down();
   const ids = [(await save(app, 'One')).id, (await save(app, 'Two')).id];
   await github.up();
@@ -108,7 +108,7 @@ test('the next save goes after those that wait', async () => {
 test('a GitHub that hangs costs one save its deadline; those after it are queued at once, whatever is tried meanwhile', async () => {
   const { github, environment } = await openGitHub();
   const app = await openApp({ ...environment, MEMORY_SAVE_DEADLINE: '1500ms', MEMORY_READ_DEADLINE: '1s' });
-  await app.call('sync_now');
+  await synced(app);
   github.fault({ kind: 'hang' });
   const ids = [(await save(app, 'First')).id];
   const took: number[] = [];

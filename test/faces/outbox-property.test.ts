@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type GitHub, startGitHub } from '../support/github.js';
 import { tempFolder } from '../support/home.js';
-import { environmentOf, receiptOf, until } from '../support/outbox.js';
+import { environmentOf, receiptOf, synced, until } from '../support/outbox.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const STEPS = [
@@ -49,8 +49,8 @@ async function play(steps: Step[], root: string, number: number): Promise<void> 
   const home = join(root, `run-${number}`);
   const environment = {
     ...environmentOf(github, home),
-    MEMORY_SAVE_DEADLINE: '700ms',
-    MEMORY_READ_DEADLINE: '500ms',
+    MEMORY_SAVE_DEADLINE: '1500ms',
+    MEMORY_READ_DEADLINE: '1s',
   };
   let server: TestServer = await startServer(environment);
   const promised: Promised[] = [];
@@ -61,7 +61,7 @@ async function play(steps: Step[], root: string, number: number): Promise<void> 
     if (text !== null) promised.push({ line, ...receiptOf(text) });
   };
   try {
-    await server.call('sync_now');
+    await synced(server);
     for (const step of steps) {
       const last = promised.at(-1);
       if (step === 'save') await save();
@@ -96,7 +96,7 @@ async function play(steps: Step[], root: string, number: number): Promise<void> 
     }));
     expect(found).toEqual(promised.map(({ line }) => ({ line, times: 1 })));
     expect(merges).toBe(0);
-    await server.call('sync_now');
+    await synced(server);
     expect(await server.call('verify_with_github')).toContain('all equal');
   } finally {
     await server.close();

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { type GitHub, startGitHub } from '../support/github.js';
 import { tempFolder } from '../support/home.js';
-import { environmentOf, expectOnce, notesByCommit, openGitHub, receiptOf, until } from '../support/outbox.js';
+import { environmentOf, expectOnce, notesByCommit, openGitHub, receiptOf, synced, until } from '../support/outbox.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const preload = fileURLToPath(new URL('../support/kill.mjs', import.meta.url));
@@ -29,7 +29,7 @@ async function started(environment: Record<string, string>): Promise<TestServer>
 test('killed and restarted while GitHub is gone: what was queued is there, and goes out without anybody asking', async () => {
   const { github, environment } = await openGitHub();
   const first = await started(environment);
-  await first.call('sync_now');
+  await synced(first);
   await github.down();
   const queued = [await save(first, 'One'), await save(first, 'Two')];
   process.kill(first.pid, 'SIGKILL');
@@ -92,7 +92,7 @@ test.each(POINTS)('killed at %s: each acknowledged save is there once in the end
     server.client.onclose = () => {
       alive = false;
     };
-    await server.call('sync_now');
+    await synced(server);
     await note(server, `${kill} before`);
     if (point === 'outbox:after-keep') writeFileSync(join(folder, 'armed'), '');
     await github.down();
@@ -114,7 +114,7 @@ test.each(POINTS)('killed at %s: each acknowledged save is there once in the end
   await nothingWaits(last);
   await expectOnce(github, [...acknowledged]);
   expect(acknowledged.size).toBeGreaterThanOrEqual(2);
-  expect((await last.call('sync_now')).startsWith('Synced')).toBe(true);
+  await synced(last);
   expect(await last.call('verify_with_github')).toContain('all equal');
 });
 
@@ -172,7 +172,7 @@ test.each(HOUSES)('4 processes x 25 saves while somebody else pushes: %s', async
   expect([...files.keys()].filter((path) => path.startsWith('outside/')).length).toBe(outside);
   expect(outside).toBeGreaterThan(0);
   for (const server of servers) {
-    await server.call('sync_now');
+    await synced(server);
     expect(await server.call('verify_with_github')).toContain('all equal');
   }
 });
