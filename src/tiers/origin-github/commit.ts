@@ -115,7 +115,7 @@ export function createCommitter({ client, repository, paths, head }: CommitterOp
         return committed(request, expected, made, blobs);
       } catch (error) {
         // It moved on: with ours, which a read that lags does not show yet, or without. The next look tells.
-        if (!(error instanceof Moved) && toMemoryError(error).code === 'refused') throw error;
+        if (!(error instanceof Moved) && toMemoryError(error).code === 'refused') break;
       }
     }
     return { outcome: 'unknown', cause };
