@@ -6,8 +6,10 @@ import { measureGitHub } from './github.js';
 import { coldStart, noOurs, prepareOurs, removeFolder, warmCalls } from './ours.js';
 import { coldReference, noReference, prepareReference, warmReference } from './reference.js';
 import { printTable, type Result } from './report.js';
+import { measureTiers } from './tiers.js';
 
 const HELP = `npm run bench -- [--quick] [--sizes 100,1000,10000] [--rounds 100] [--starts 9] [--json]
+npm run bench -- --tiers [--sizes 10000] [--load 30]     (Postgres and Redis: DATABASE_URL, REDIS_URL or this machine's)
 npm run bench -- --github [--sizes 1000] [--latencies 150,500]
 
 Both servers on the same notes in one run, each as a child process with a real MCP client. Starts are interleaved and
@@ -22,6 +24,8 @@ const { values } = parseArgs({
     sizes: { type: 'string' },
     rounds: { type: 'string' },
     starts: { type: 'string' },
+    tiers: { type: 'boolean', default: false },
+    load: { type: 'string' },
     github: { type: 'boolean', default: false },
     latencies: { type: 'string' },
   },
@@ -47,7 +51,15 @@ async function measure(size: number, folder: string): Promise<Result> {
 }
 
 if (values.help) process.stdout.write(HELP);
-else if (values.github) {
+else if (values.tiers) {
+  const folder = mkdtempSync(join(tmpdir(), 'strata-bench-tiers-'));
+  try {
+    const size = Number((values.sizes ?? '10000').split(',')[0]);
+    process.stdout.write(`${await measureTiers(folder, size, rounds, Number(values.load ?? 30))}\n`);
+  } finally {
+    removeFolder(folder);
+  }
+} else if (values.github) {
   const latencies = (values.latencies ?? '0,150,500').split(',').map(Number);
   const size = Number((values.sizes ?? '1000').split(',')[0]);
   process.stdout.write(`${await measureGitHub(size, latencies, Number(values.rounds ?? 15))}\n`);
