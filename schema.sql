@@ -23,8 +23,8 @@ BEGIN
     SELECT nspname, substring(obj_description(oid, 'pg_namespace') FROM 'version (\d+)$')::int AS version
     FROM pg_namespace WHERE nspname IN ('strata_mirror', 'strata_durable')
   LOOP
-    IF half.version > 1 THEN
-      RAISE EXCEPTION 'schema % was written by a newer strata-memory (version %; this file knows 1)', half.nspname, half.version
+    IF half.version > (CASE half.nspname WHEN 'strata_mirror' THEN 2 ELSE 1 END) THEN
+      RAISE EXCEPTION 'schema % was written by a newer strata-memory (version %) than this file', half.nspname, half.version
         USING HINT = 'Update strata-memory, or give it another database.';
     END IF;
   END LOOP;
@@ -53,6 +53,18 @@ CREATE TABLE IF NOT EXISTS strata_mirror.doubts (
   PRIMARY KEY (origin, save_id)
 );
 
+-- Who does which job now, and how it ended when it was last done by anybody. A holder that dies loses it when it expires.
+CREATE TABLE IF NOT EXISTS strata_mirror.leases (
+  origin text COLLATE "C" NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  holder text COLLATE "C" NOT NULL,
+  expires_at_ms bigint NOT NULL,
+  ended_at_ms bigint,
+  outcome text COLLATE "C",
+  note text NOT NULL,
+  PRIMARY KEY (origin, name)
+);
+
 -- Every document of the origin: live = 1 is what is served, live = 0 is staged by a sync that has not been applied yet.
 CREATE TABLE IF NOT EXISTS strata_mirror.documents (
   doc bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -77,6 +89,8 @@ CREATE TABLE IF NOT EXISTS strata_mirror.documents (
   save_key text COLLATE "C" NOT NULL,
   body_hash text COLLATE "C" NOT NULL,
   indexed integer NOT NULL,
+  -- When it was last written or read, in days since 1970: what nobody touches leaves its content at the origin.
+  touched_day integer NOT NULL DEFAULT CAST(floor(extract(epoch FROM clock_timestamp()) / 86400) AS integer),
   content bytea,
   UNIQUE (origin, path, blob)
 );
@@ -264,5 +278,5 @@ CREATE TABLE IF NOT EXISTS strata_durable.metrics (
 );
 CREATE INDEX IF NOT EXISTS metrics_at ON strata_durable.metrics (origin, name, at_ms);
 
-COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 1';
+COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 2';
 COMMENT ON SCHEMA strata_durable IS 'strata-memory, what exists nowhere else: never drop it. version 1';

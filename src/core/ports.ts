@@ -208,10 +208,50 @@ export interface Mirror extends ReadTier {
   prune(keepLive: boolean): Promise<void>;
   /** Paths whose search index is missing. */
   unindexed(): Promise<string[]>;
+  /** These documents were read today: a column of each, written at most once a day. */
+  touch(paths: string[]): Promise<void>;
+  /** Contents that were shed and are wanted again; a document that stands at another blob by now stays as it is. */
+  restore(contents: { path: string; blob: string; content: Uint8Array }[]): Promise<void>;
+  /**
+   * Takes the contents of at most `limit` documents that nobody has touched for so many days, and of versions as old;
+   * what else is known of them stays. Project records keep theirs. Gives how many, and their bytes.
+   */
+  shed(untouchedDays: number, limit: number): Promise<{ documents: number; bytes: number }>;
+  /** Takes a lease, or takes it over from a holder that let it expire; null where it is held, or done within its time. */
+  acquire(wish: LeaseWish): Promise<{ outcome: Outcome | null } | null>;
+  /** False where somebody else has it by now: then stop. */
+  renew(name: string, holder: string, ttlMs: number): Promise<boolean>;
+  /** Gives back an own lease; `ended` says how the job ended, null that it did not. */
+  release(name: string, holder: string, ended: { outcome: Outcome; note: string } | null): Promise<void>;
+  leases(): Promise<Lease[]>;
   /** What a person should be told about this mirror, oldest first. */
   notices(): string[];
   describe(): Promise<{ kind: string; place: string; bytes: number }>;
   close(): Promise<void>;
+}
+
+/** `repaired`: something was wrong and is mended. */
+export type Outcome = 'ok' | 'repaired' | 'failed';
+
+/** All by the database's clock. */
+export interface LeaseWish {
+  name: string;
+  holder: string;
+  ttlMs: number;
+  /** Not where it ended within this time, by anybody's hand; 0: always. */
+  restMs: number;
+  /** The same after a failure. */
+  failedRestMs: number;
+}
+
+/** Who does a job, and how it last ended. Times in ms since 1970, by the database's clock. */
+export interface Lease {
+  name: string;
+  held: boolean;
+  endedAtMs: number | null;
+  outcome: Outcome | null;
+  note: string;
+  nowMs: number;
 }
 
 export interface SyncRun {

@@ -6,6 +6,7 @@ import { createReplica } from './postgres-replica.js';
 import { type PostgresSchema, SCHEMA } from './postgres-schema.js';
 import { packed } from './rows.js';
 import { lexemes, tsquery } from './tsvector.js';
+import { upkeep } from './upkeep.js';
 
 const dialect: Dialect = {
   // Rounded down: a clock that is ahead of itself by half a millisecond would make an age negative.
@@ -115,6 +116,7 @@ export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
       }
     },
     unindexed: () => primary.read(statements.unindexed),
+    ...upkeep(origin, dialect, primary),
     notices: () => [...notices],
     async describe() {
       const bytes = await primary.read(async (query) => {

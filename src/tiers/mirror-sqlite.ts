@@ -3,6 +3,7 @@ import type { Mirror } from '../core/ports.js';
 import { COLUMNS, type Dialect, mirrorStatements, Overtaken } from './mirror.js';
 import { MIRROR_SCHEMA, MIRROR_VERSION } from './schema-sqlite.js';
 import { createSqlite } from './sqlite.js';
+import { upkeep } from './upkeep.js';
 
 const dialect: Dialect = {
   nowMs: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`,
@@ -77,6 +78,7 @@ export function createSqliteMirror({ origin, path, onNotice }: SqliteMirrorOptio
       }
     },
     unindexed: () => database.read(statements.unindexed),
+    ...upkeep(origin, dialect, database),
     notices: () => [...notices],
     async describe() {
       const bytes = ['', '-wal'].reduce(

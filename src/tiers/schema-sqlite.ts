@@ -2,7 +2,7 @@
  * The same tables and columns as `schema.sql` (Postgres), in SQLite's words; a test holds the two together.
  * The mirror may be dropped at any time; the durable store never.
  */
-export const MIRROR_VERSION = 1;
+export const MIRROR_VERSION = 2;
 export const DURABLE_VERSION = 1;
 
 /**
@@ -17,13 +17,18 @@ CREATE TABLE state (
 CREATE TABLE doubts (
   origin TEXT NOT NULL, save_id TEXT NOT NULL, deadline_ms INTEGER NOT NULL, PRIMARY KEY (origin, save_id)
 );
+CREATE TABLE leases (
+  origin TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL, expires_at_ms INTEGER NOT NULL, ended_at_ms INTEGER,
+  outcome TEXT, note TEXT NOT NULL, PRIMARY KEY (origin, name)
+);
 CREATE TABLE documents (
   -- Never given twice: search rows that lost their document must not find another one.
   doc INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, live INTEGER NOT NULL,
   id TEXT NOT NULL, kind TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL, time_ms INTEGER NOT NULL,
   tags TEXT NOT NULL, digest TEXT NOT NULL, author TEXT NOT NULL, client TEXT NOT NULL, privacy TEXT NOT NULL,
   priority TEXT NOT NULL, status TEXT NOT NULL, bytes INTEGER NOT NULL, reason TEXT, save_key TEXT NOT NULL,
-  body_hash TEXT NOT NULL, indexed INTEGER NOT NULL, content BLOB,
+  body_hash TEXT NOT NULL, indexed INTEGER NOT NULL,
+  touched_day INTEGER NOT NULL DEFAULT (CAST(unixepoch() / 86400 AS INTEGER)), content BLOB,
   UNIQUE (origin, path, blob)
 );
 CREATE UNIQUE INDEX documents_live ON documents (origin, path) WHERE live = 1;

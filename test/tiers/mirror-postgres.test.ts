@@ -69,9 +69,10 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     const next = {
       text: () =>
         SCHEMA.text()
-          .replace('half.version > 1', 'half.version > 2')
-          .replace(/version 1'/g, "version 2'"),
-      mirror: 2,
+          .replace("THEN 2 ELSE 1 END", 'THEN 3 ELSE 2 END')
+          .replace("version 2'", "version 3'")
+          .replace("version 1'", "version 2'"),
+      mirror: 3,
       durable: 2,
       migrations: ['ALTER TABLE strata_durable.metrics ADD COLUMN unit text'],
     };
@@ -88,7 +89,7 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
   test('a migration that fails leaves everything as it was', async () => {
     const { url, sql } = await createDatabase();
     await put(opened({ url }), [note('a.md', 'zebra')]);
-    const broken = { ...SCHEMA, mirror: 2, durable: 2, migrations: ['ALTER TABLE strata_durable.nothing ADD x text'] };
+    const broken = { ...SCHEMA, mirror: 3, durable: 2, migrations: ['ALTER TABLE strata_durable.nothing ADD x text'] };
     await expect(opened({ url, schema: broken }).clock()).rejects.toMatchObject({ code: 'mirror_unavailable' });
     expect(await sql`SELECT path FROM strata_mirror.documents`).toEqual([{ path: 'a.md' }]);
     expect(await opened({ url }).snapshot((view) => view.count(everybody(), {}))).toBe(1);
