@@ -4,15 +4,18 @@ import { createConflicts } from './core/conflicts.js';
 import { createEphemeral } from './core/ephemeral.js';
 import type { GitHubTools } from './core/github.js';
 import { shortHash } from './core/hash.js';
+import { createHealth } from './core/health.js';
 import { createHeld } from './core/held.js';
 import type { Log } from './core/log.js';
 import { createOutbox } from './core/outbox.js';
 import type { Mirror, Origin, ReadTier } from './core/ports.js';
 import { createReader, originTier } from './core/reader.js';
+import { createRetention } from './core/retention.js';
 import type { Services } from './core/services.js';
 import { createSync } from './core/sync.js';
 import { createVerify } from './core/verify.js';
 import { createWriter } from './core/writer.js';
+import { createJobs } from './jobs/index.js';
 import { createSqliteDurable } from './tiers/durable-sqlite.js';
 import { createSqliteMirror } from './tiers/mirror-sqlite.js';
 import { createSqliteMutex } from './tiers/mutex-sqlite.js';
@@ -21,6 +24,8 @@ import { createWorkplace } from './tiers/workplace.js';
 
 export interface App {
   services: Services;
+  /** For servers: from now on the jobs run. */
+  startJobs(): void;
   /** Waits for saves under way, then lets go of everything, in reverse. */
   close(): Promise<void>;
 }
@@ -80,6 +85,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     }
     return standIn;
   };
+  const retention = createRetention({ origin, mirror, durable, days: config.retentionDays, log });
   const reader = createReader({
     origin,
     mirror,
@@ -88,7 +94,21 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     staleAfterMs: config.staleAfterMs,
     waiting: async () => (await outbox.waiting()).length > 0,
     behind: writer.behind,
+    retention,
     log,
+  });
+  const jobs = createJobs({
+    mirror,
+    log,
+    syncCron: config.syncCron,
+    jobs: {
+      sync: async (signal) => {
+        const { result } = await sync.run({ reason: 'cron', signal });
+        return { outcome: 'ok', note: result };
+      },
+      health: createHealth({ origin, verify, durable, log }),
+      retention: config.retentionDays === null ? null : retention.run,
+    },
   });
 
   return {
@@ -105,10 +125,14 @@ export async function createApp(config: Config, log: Log): Promise<App> {
       held,
       conflicts: createConflicts({ origin, durable, held, reader, writer, log }),
       workplace: createWorkplace(),
+      jobs,
     },
+    startJobs: jobs.start,
     async close() {
+      await jobs.close();
       await outbox.close();
       await writer.close();
+      await retention.close();
       for (const each of [memory, mutex, durable, mirror, origin]) await each?.close();
     },
   };

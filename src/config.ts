@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import envPaths from 'env-paths';
+import { cronProblem } from './core/cron.js';
 import { readDatabaseUrl } from './core/database-url.js';
 import { MemoryError } from './core/errors.js';
 import { LIMITS } from './core/limits.js';
@@ -34,6 +35,10 @@ export interface Config {
   /** What Claude Code says of where it works. */
   clientFolder: string | undefined;
   staleAfterMs: number;
+  /** When servers sync by themselves; null: never. */
+  syncCron: string | null;
+  /** Contents that nobody touched for so long leave the mirror; null: none does. */
+  retentionDays: number | null;
   tools: 'all' | 'core';
   log: LogLevel;
   /** Where each value comes from: `default`, `environment` or `flag`. */
@@ -96,6 +101,8 @@ export function settingsOf(config: Config): { name: string; value: string; sourc
     DATABASE_READ_URL: shown(config.databaseReadUrl),
     MEMORY_PROJECT: config.project ?? '',
     MEMORY_STALE_AFTER: inWords(config.staleAfterMs),
+    MEMORY_SYNC_CRON: config.syncCron ?? 'off',
+    MEMORY_RETENTION: config.retentionDays === null ? 'off' : `${config.retentionDays}d`,
     MEMORY_TOOLS: config.tools,
     MEMORY_LOG: config.log,
   };
@@ -210,6 +217,8 @@ function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'>
     databaseReadUrl: databaseOf('DATABASE_READ_URL', text('DATABASE_READ_URL')),
     project: projectOf(text('MEMORY_PROJECT')),
     staleAfterMs: durationOf('MEMORY_STALE_AFTER', text('MEMORY_STALE_AFTER') ?? '1h'),
+    syncCron: cronOf('MEMORY_SYNC_CRON', text('MEMORY_SYNC_CRON') ?? '*/15 * * * *'),
+    retentionDays: daysOf('MEMORY_RETENTION', text('MEMORY_RETENTION') ?? (text('DATABASE_URL') ? '90d' : 'off')),
     tools: oneOf('MEMORY_TOOLS', text('MEMORY_TOOLS') ?? 'all', ['all', 'core'] as const),
     log: oneOf('MEMORY_LOG', text('MEMORY_LOG') ?? 'info', LOG_LEVELS),
     sources: Object.fromEntries(VARIABLES.map(({ name }) => [name, values[name]?.source ?? 'default'])),
@@ -303,6 +312,23 @@ function durationOf(name: string, text: string): number {
     : Number.NaN;
   if (!(ms <= 30 * 86_400_000)) throw bad(name, 'is no time between 0s and 30d', 'Write it as 90s, 15m, 1h or 2d.');
   return ms;
+}
+
+/** Null: `off`. */
+function cronOf(name: string, text: string): string | null {
+  if (text.toLowerCase() === 'off') return null;
+  const problem = cronProblem(text);
+  if (problem !== null)
+    throw bad(name, problem, 'Write it as cron does, e.g. `*/15 * * * *` for every 15 minutes, or off.');
+  return text;
+}
+
+/** Whole days; null: `off`. */
+function daysOf(name: string, text: string): number | null {
+  if (text.toLowerCase() === 'off') return null;
+  const days = Number(/^(\d{1,4})d$/i.exec(text)?.[1] ?? 0);
+  if (days < 1 || days > 3_650) throw bad(name, 'is no time between 1d and 3650d', 'Write it as 90d, or off.');
+  return days;
 }
 
 /** As `durationOf` reads it: `1h`, `90s`, `250ms`. */

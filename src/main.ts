@@ -68,7 +68,14 @@ async function serve(argv: string[]): Promise<number> {
     const { OPERATIONS } = await import('./operations/index.js');
     return config.tools === 'core' ? OPERATIONS.filter(({ core }) => core) : OPERATIONS;
   };
-  const app = opener(config, log);
+  const app = opener(config, log, (made) => made.startJobs());
+  // A client that asks nothing still has its memory kept in step.
+  let waiting = setTimeout(function open() {
+    app.services().catch((error) => {
+      log.warn('not opened', { why: explain(error) });
+      waiting = setTimeout(open, LIMITS.openAgainMs).unref();
+    });
+  }, LIMITS.jobsSettleMs).unref();
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
@@ -80,16 +87,21 @@ async function serve(argv: string[]): Promise<number> {
     stopped,
     log,
   });
+  clearTimeout(waiting);
   await app.close();
   return 0;
 }
 
 /** The app, made on first need; a failure is answered and tried again, so that a mended configuration needs no restart. */
-function opener(config: Config, log: Log) {
+function opener(config: Config, log: Log, onOpen?: (app: App) => void) {
   let app: Promise<App> | undefined;
   return {
     async services() {
-      app ??= import('./app.js').then(({ createApp }) => createApp(config, log));
+      app ??= import('./app.js').then(async ({ createApp }) => {
+        const made = await createApp(config, log);
+        onOpen?.(made);
+        return made;
+      });
       try {
         return (await app).services;
       } catch (error) {

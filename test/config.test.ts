@@ -116,6 +116,29 @@ const VALUES: Record<
       ['p'.repeat(300), /300 characters/],
     ],
   },
+  MEMORY_SYNC_CRON: {
+    field: 'syncCron',
+    initial: '*/15 * * * *',
+    good: [
+      ['0 3 * * *', '0 3 * * *'],
+      ['* * * * * *', '* * * * * *'],
+      [' OFF ', null],
+    ],
+    bad: [
+      ['15m', /has 1 fields, not 5/],
+      ['60 * * * *', /a minute that is none/],
+      ['* * 30 feb *', /a day that never comes/],
+    ],
+  },
+  MEMORY_RETENTION: {
+    field: 'retentionDays',
+    initial: null,
+    good: [
+      ['90d', 90],
+      ['off', null],
+    ],
+    bad: ['0d', '90', '3651d', '1h', 'never'].map((value) => [value, /between 1d and 3650d/]),
+  },
   MEMORY_STALE_AFTER: {
     field: 'staleAfterMs',
     initial: 3_600_000,
@@ -266,13 +289,19 @@ test('an unknown MEMORY_ name is a warning, without its value', () => {
 
 test('what a later version will know is said to have no effect; encryption is refused rather than left out', () => {
   const later = {
-    MEMORY_SYNC_CRON: 'x',
+    MEMORY_EMBEDDINGS: 'x',
     REDIS_URL: 'redis://u:hunter2secret@h/0',
   };
   const { warnings } = readConfig([], later).config;
   expect(warnings.map((each) => each.split(' ')[0]).sort()).toEqual(Object.keys(later).sort());
   expect(warnings.join()).not.toContain('hunter2secret');
   expect(refusal([], { MEMORY_ENCRYPTION_KEY: 'hunter2secret' }).message).not.toContain('hunter2secret');
+});
+
+test('contents leave a Postgres mirror after 90 days unless that is switched off', () => {
+  const url = 'postgres://db.example/memory';
+  expect(readConfig([], { DATABASE_URL: url }).config.retentionDays).toBe(90);
+  expect(readConfig(['--retention', 'off'], { DATABASE_URL: url }).config.retentionDays).toBeNull();
 });
 
 test('a database is shown without who asks and how; a replica alone does nothing', () => {

@@ -93,3 +93,9 @@ export function firstSentences(text: string, most: number): string {
   const word = text.lastIndexOf(' ', most - 1);
   return `${text.slice(0, word > most / 2 ? word : most - 1).toWellFormed()}…`;
 }
+
+/** A digest as a note's text, where the note itself is not at hand. */
+export function digestText({ summary, decisions, nextSteps }: Digest): string {
+  const list = (heading: string, items: string[]) => (items.length === 0 ? [] : [`## ${heading}`, ...items]);
+  return [summary, ...list('Decisions', decisions), ...list('Next steps', nextSteps)].join('\n\n');
+}

@@ -1,4 +1,5 @@
 import { shortHash } from './hash.js';
+import type { JobState } from './job.js';
 import type { Provenance } from './reader.js';
 import type { Redactions } from './redact.js';
 
@@ -76,4 +77,22 @@ export function kilobytes(bytes: number): string {
     : bytes < 10_000_000
       ? `${Math.round(bytes / 1000)} KB`
       : `${Math.round(bytes / 1_000_000)} MB`;
+}
+
+/** `sync ok 3 min ago, next in 12 min; health ok 5 h ago; retention off`. */
+export function jobsLine(states: JobState[]): string {
+  return states
+    .map(({ name, on, running, outcome, endedAgoMs, nextInMs }) => {
+      if (!on) return `${name} off`;
+      const last = outcome === null || endedAgoMs === null ? 'not run yet' : `${outcome} ${age(endedAgoMs)} ago`;
+      return `${name} ${running ? 'running, ' : ''}${last}${nextInMs === null ? '' : `, next in ${age(nextInMs)}`}`;
+    })
+    .join('; ');
+}
+
+/** What a person should know: what fails, and what was found wrong last time, though it is mended. */
+export function jobAlerts(states: JobState[]): string[] {
+  return states
+    .filter(({ on, outcome }) => on && (outcome === 'failed' || outcome === 'repaired'))
+    .map(({ name, outcome, note, endedAgoMs }) => `${name} ${outcome} ${age(endedAgoMs ?? 0)} ago: ${note}`);
 }

@@ -124,6 +124,29 @@ export const LIMITS = {
   /** How often a process looks for what another one has left behind. */
   outboxLookMs: 15_000,
 
+  // Jobs.
+  /** After the start of a server: one whose client leaves at once starts none. */
+  jobsSettleMs: 2_000,
+  /** After a server that could not be opened for its jobs. */
+  openAgainMs: 60_000,
+  /** How far a job is put off at random, so that many servers do not ask at once. */
+  jobJitterMs: 60_000,
+  jobTries: 3,
+  /** Before the second try; four times as long before the third. */
+  jobBackoffMs: 2_000,
+  /** A job whose holder dies can be taken over after this long. */
+  leaseMs: 60_000,
+  /** The daily and weekly jobs are looked at every 15 minutes, and are due after so long. */
+  healthMs: 23.5 * 60 * 60_000,
+  retentionMs: 6.98 * 24 * 60 * 60_000,
+  /** The same after a failure. */
+  jobFailedRestMs: 10 * 60_000,
+  dayMs: 24 * 60 * 60_000,
+  touchedRemembered: 100_000,
+  shedDocuments: 500,
+  /** Comparisons of a mirror that is written to meanwhile. */
+  verifyAttempts: 3,
+
   /** The same content from the same caller within this time is the same document. */
   sameSaveMs: 24 * 60 * 60 * 1000,
   /** A git lock file this old has lost its holder: git holds one for milliseconds. */

@@ -165,10 +165,7 @@ export interface View {
   /** A document saved under this key, or with this body, by this author in this project. */
   sameSave(query: SameSave): Promise<Document | null>;
   /** Content of live documents in path order, for verification. */
-  contents(
-    afterPath: string,
-    limit: number,
-  ): Promise<{ path: string; blob: string; content: Uint8Array | null; indexed: boolean }[]>;
+  contents(afterPath: string, limit: number): Promise<(Document & { content: Uint8Array | null; indexed: boolean })[]>;
 }
 
 export interface SameSave {

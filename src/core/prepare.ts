@@ -142,6 +142,12 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     if (queued) return { blob: queued.document.blob, bytes: queued.entry.content };
     const near = ground.atHead || ground.offline ? await ask((view) => view.get(caller, idOfPath(path))) : null;
     if (near?.content && isBlob(near.blob, near.content)) return { blob: near.blob, bytes: near.content };
+    if (ground.offline && near)
+      throw new MemoryError(
+        'origin_unavailable',
+        'The note is there, but its text is at the origin only, which cannot be reached. Nothing was saved.',
+        'Save it again when the origin answers, or save a new note.',
+      );
     if (ground.offline) return null;
     const blob = ground.tip === null ? undefined : (await origin.find(ground.tip.commit, [path])).get(path);
     if (blob === undefined) return null;

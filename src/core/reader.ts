@@ -6,6 +6,7 @@ import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
 import { pathOfId } from './paths.js';
 import type { Mirror, MirrorState, Origin, ReadTier, Tip, View } from './ports.js';
+import type { Retention } from './retention.js';
 import type { Sync } from './sync.js';
 import { within } from './within.js';
 
@@ -46,12 +47,16 @@ export interface ReaderDependencies {
   waiting?: () => Promise<boolean>;
   /** This process knows of a save that the mirror could not be told of. */
   behind?: () => boolean;
+  /** Is told what was read, and what the mirror did not keep. */
+  retention?: Pick<Retention, 'used' | 'fetched'>;
   log: Log;
 }
 
 /** What one answer touched, by path; `absent` by the id that was asked for. */
 interface Seen {
   used: Map<string, Document>;
+  /** Those of them that were opened. */
+  opened: Set<string>;
   damaged: Set<string>;
   absent: Set<string>;
 }
@@ -66,7 +71,7 @@ interface Freshness {
 class Replaced extends Error {}
 
 export function createReader(dependencies: ReaderDependencies) {
-  const { origin, mirror, sync, fallback, staleAfterMs, waiting, behind, log } = dependencies;
+  const { origin, mirror, sync, fallback, staleAfterMs, waiting, behind, retention, log } = dependencies;
   let told = 0;
 
   /**
@@ -141,7 +146,7 @@ export function createReader(dependencies: ReaderDependencies) {
     work: (reading: Reading) => Promise<T>,
   ): Promise<Answer<T>> {
     for (let attempt = 0; ; attempt++) {
-      const seen: Seen = { used: new Map(), damaged: new Set(), absent: new Set() };
+      const seen: Seen = { used: new Map(), opened: new Set(), damaged: new Set(), absent: new Set() };
       const answer = await tier
         .snapshot(async (view) => {
           const state = await view.state();
@@ -157,8 +162,10 @@ export function createReader(dependencies: ReaderDependencies) {
         });
       if (answer && verified)
         for (const path of await disproved(caller, tier, seen.used, answer.state)) seen.damaged.add(path);
-      if (answer && seen.damaged.size === 0)
+      if (answer && seen.damaged.size === 0) {
+        if (tier === mirror) retention?.used([...seen.opened]);
         return { value: answer.value, provenance: describe(tier, answer.state, freshness, verified, skipped) };
+      }
       if (attempt > 0 || tier !== mirror)
         throw new MemoryError(
           'corrupt',
@@ -199,7 +206,7 @@ export function createReader(dependencies: ReaderDependencies) {
   }
 
   /** Wraps a snapshot: remembers what it gives, checks every content against its blob id, fetches what is not kept. */
-  function track(view: View, { used, damaged, absent }: Seen): Reading {
+  function track(view: View, { used, opened, damaged, absent }: Seen): Reading {
     const remember = <D extends Document>(document: D): D => {
       used.set(document.path, document);
       return document;
@@ -210,6 +217,7 @@ export function createReader(dependencies: ReaderDependencies) {
         const document = await view.get(caller, id);
         if (!document) absent.add(id);
         else if (document.content && !isBlob(document.blob, document.content)) damaged.add(document.path);
+        if (document) opened.add(document.path);
         return document && remember(document);
       },
       list: async (...args) => (await view.list(...args)).map(remember),
@@ -226,6 +234,7 @@ export function createReader(dependencies: ReaderDependencies) {
             'The origin does not give the bytes of this document.',
             'Run sync_now, then read it again; if that does not help, `git fsck` in the repository.',
           );
+        retention?.fetched(document, bytes);
         return bytes;
       },
     };

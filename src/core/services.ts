@@ -1,6 +1,7 @@
 import type { Conflicts } from './conflicts.js';
 import type { Ephemeral } from './ephemeral.js';
 import type { Held } from './held.js';
+import type { Jobs } from './job.js';
 import type { Outbox } from './outbox.js';
 import type { Durable, Mirror, Origin, Workplace } from './ports.js';
 import type { Reader } from './reader.js';
@@ -22,4 +23,5 @@ export interface Services {
   held: Held;
   conflicts: Conflicts;
   workplace: Workplace;
+  jobs: Jobs;
 }

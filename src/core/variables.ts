@@ -96,13 +96,24 @@ export const VARIABLES = [
     value: 'time',
     about: 'how old a confirmed head may be before a read asks the origin, e.g. 90s, 15m, 1h; default 1h',
   },
+  {
+    name: 'MEMORY_SYNC_CRON',
+    flag: 'sync-cron',
+    value: 'cron|off',
+    about: 'when a server syncs by itself, unless somebody just did; default `*/15 * * * *`',
+  },
+  {
+    name: 'MEMORY_RETENTION',
+    flag: 'retention',
+    value: 'days|off',
+    about: 'after how long without a reader a content stays at the origin only; default off, 90d with DATABASE_URL',
+  },
   { name: 'MEMORY_TOOLS', flag: 'tools', value: 'all|core', about: 'which tools are offered; default all' },
   { name: 'MEMORY_LOG', flag: 'log', value: 'level', about: `${LOG_LEVELS.join(', ')}; default info` },
 ] as const satisfies readonly Variable[];
 
 /** Known to the product but not to this version: named so that nobody waits for what they do. */
 export const LATER = [
-  'MEMORY_SYNC_CRON',
   'MEMORY_EMBEDDINGS',
   'MEMORY_JWT_SECRET',
   'MEMORY_JWKS_URL',

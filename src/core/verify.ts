@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Caller } from './caller.js';
+import { type Document, parseDocument } from './documents.js';
 import { MemoryError } from './errors.js';
 import { isBlob } from './hash.js';
 import { LIMITS } from './limits.js';
 import type { Head, Mirror } from './ports.js';
 import type { Sync } from './sync.js';
 
-export type Fault = 'missing' | 'extra' | 'other version' | 'bytes altered' | 'not indexed';
+export type Fault = 'missing' | 'extra' | 'other version' | 'bytes altered' | 'fields altered' | 'not indexed';
 
 export interface Verification {
   head: Head | null;
@@ -13,6 +15,8 @@ export interface Verification {
   checked: number;
   /** Of those, how many hold their bytes in the mirror and hash to their blob id. */
   hashed: number;
+  /** How many have their bytes at the origin only: too large, or not touched for long. */
+  kept: number;
   differences: { path: string; fault: Fault }[];
   repaired: number;
 }
@@ -34,12 +38,16 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
     options: { signal?: AbortSignal; progress?: (done: number, total: number) => void },
   ) {
     const { head, total } = await sync.run({ reason: 'verify', signal: options.signal });
+    const state = await mirror.snapshot((view) => view.state());
+    // A step since then: compared again.
+    const generation = state.head?.commit === (head?.commit ?? '') ? state.generation : -1;
     const listed = await sync.expected(head);
     const differences: Verification['differences'] = [];
     const seen = new Set<string>();
     const inScope = await scopeOf(caller, scope);
     let checked = 0;
     let hashed = 0;
+    let kept = 0;
     for (let after = '', more = true; more; ) {
       options.signal?.throwIfAborted();
       const rows = await mirror.snapshot((view) => view.contents(after, 500));
@@ -52,9 +60,10 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
         const there = listed.get(row.path);
         if (there === undefined) differences.push({ path: row.path, fault: 'extra' });
         else if (there !== row.blob) differences.push({ path: row.path, fault: 'other version' });
-        else if (row.content !== null && !isBlob(row.blob, row.content))
-          differences.push({ path: row.path, fault: 'bytes altered' });
-        else if (row.content !== null) hashed++;
+        else if (row.content === null) kept++;
+        else if (!isBlob(row.blob, row.content)) differences.push({ path: row.path, fault: 'bytes altered' });
+        else if (!isParsed(row, row.content)) differences.push({ path: row.path, fault: 'fields altered' });
+        else hashed++;
       }
       options.progress?.(seen.size, total);
     }
@@ -67,7 +76,20 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
     for (const path of await mirror.unindexed()) {
       if (inScope(path) && !named.has(path)) differences.push({ path, fault: 'not indexed' });
     }
-    return { head, checked, hashed, differences };
+    return { head, generation, checked, hashed, kept, differences };
+  }
+
+  /** A save that lands meanwhile is no fault: what differs has to differ at one generation, or twice. */
+  async function settled(...args: Parameters<typeof compare>) {
+    const standing = () => mirror.snapshot(async (view) => (await view.state()).generation);
+    for (let attempt = 1, before: Set<string> | null = null; ; attempt++) {
+      const { generation, ...found } = await compare(...args);
+      if (found.differences.length === 0 || generation === (await standing())) return found;
+      const twice = before;
+      before = new Set(found.differences.map(({ path }) => path));
+      if (twice === null || attempt < LIMITS.verifyAttempts) continue;
+      return { ...found, differences: found.differences.filter(({ path }) => twice.has(path)) };
+    }
   }
 
   /** Which paths a scope covers. A project's are those that the mirror or the path itself puts there. */
@@ -92,7 +114,7 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
     scope: VerifyScope,
     options: { repair: boolean; signal?: AbortSignal; progress?: (done: number, total: number) => void },
   ): Promise<Verification> => {
-    const found = await compare(caller, scope, options);
+    const found = await settled(caller, scope, options);
     if (scope.id !== undefined && found.checked === 0) {
       throw new MemoryError(
         'not_found',
@@ -104,11 +126,36 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
     // What cannot be trusted leaves the mirror; a sync that believes nothing fetches exactly that again.
     await mirror.drop(found.differences.map(({ path }) => path));
     await sync.run({ reason: 'repair', signal: options.signal, force: true });
-    const after = await compare(caller, scope, options);
+    const after = await settled(caller, scope, options);
     const still = new Set(after.differences.map(({ path }) => path));
     const repaired = found.differences.filter(({ path }) => !still.has(path)).length;
     return { ...after, differences: found.differences.slice(0, LIMITS.stageDocuments * 50), repaired };
   };
+}
+
+/** Whether a row says of its document what the document's own bytes say. */
+function isParsed(
+  { content: _, indexed: __, ...row }: Document & { content: unknown; indexed: boolean },
+  content: Uint8Array,
+) {
+  const { document } = parseDocument({
+    path: row.path,
+    blob: row.blob,
+    type: row.reason?.startsWith('a symbolic link') ? 'symlink' : 'file',
+    bytes: content.length,
+    content,
+    // A note that does not say when it was made is of when it was last changed, which only the origin knows.
+    changedMs: row.timeMs,
+  });
+  return isDeepStrictEqual(plain({ ...document, timeMs: Math.round(document.timeMs) }), plain(row));
+}
+
+/** As databases keep text: without NUL and lone surrogates. */
+function plain(document: Document): unknown {
+  const text = JSON.stringify(document, (_, value) =>
+    typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value,
+  );
+  return JSON.parse(text);
 }
 
 export type Verify = ReturnType<typeof createVerify>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { toMemoryError } from '../core/errors.js';
-import { age, branchLine, fence, kilobytes, unconfirmedLine } from '../core/format.js';
+import { age, branchLine, fence, jobAlerts, jobsLine, kilobytes, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { VERSION } from '../version.js';
 import { defineOperation } from './operation.js';
@@ -24,6 +24,8 @@ export const memoryStatus = defineOperation({
     conflicts: z.array(z.object({ id: z.string(), of: z.string() })),
     tiers: z.array(tier),
     syncs: z.array(z.object({ reason: z.string(), result: z.string(), finishedAtMs: z.number() })),
+    /** What servers do by themselves: how it last ended, and when it is next. */
+    jobs: z.string(),
     alerts: z.array(z.string()),
   }),
   effect: 'read',
@@ -83,6 +85,8 @@ export const memoryStatus = defineOperation({
         detail: `${kind}, ${state.head ? state.head.commit.slice(0, 12) || 'no commits yet' : 'never synced'}, generation ${state.generation}, ${confirmed}, ${kilobytes(bytes)}`,
       };
     });
+    const jobs = await services.jobs.states();
+    alerts.push(...jobAlerts(jobs));
     const unconfirmed = await services.outbox.unconfirmed();
     if (unconfirmed.queued + unconfirmed.unknown > LIMITS.outboxAlert)
       alerts.push(`over ${LIMITS.outboxAlert} saves wait for the origin. ${unconfirmed.why}`);
@@ -105,6 +109,7 @@ export const memoryStatus = defineOperation({
       conflicts: lost.slice(0, LIMITS.reportedConflicts).map(({ name, document }) => ({ id: name, of: document.id })),
       tiers,
       syncs: (syncs ?? []).map(({ reason, result, finishedAtMs }) => ({ reason, result, finishedAtMs })),
+      jobs: jobsLine(jobs),
       alerts,
     };
   },
@@ -125,6 +130,7 @@ export const memoryStatus = defineOperation({
       output.syncs.length === 0
         ? 'No syncs yet.'
         : `Last syncs: ${output.syncs.map((each) => `${each.result} ${age(Math.max(0, Date.now() - each.finishedAtMs))} ago (${each.reason})`).join('; ')}`,
+      `Jobs: ${output.jobs}`,
       ...(output.alerts.length === 0 ? ['No alerts.'] : output.alerts.map((alert) => `ALERT ${alert}`)),
     ].join('\n');
   },

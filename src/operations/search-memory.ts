@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { queryTerms } from '../core/analyse.js';
-import { firstSentences } from '../core/digest.js';
+import { digestText, firstSentences } from '../core/digest.js';
 import { decodeText, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
@@ -42,6 +42,8 @@ export const searchMemory = defineOperation({
         score: z.number(),
         /** It waits for the origin. */
         queued: z.boolean(),
+        /** The mirror does not keep its text: the passage is from its digest. */
+        digest: z.boolean(),
       }),
     ),
     /** Names like the project's, where it has no notes; null where it has, or none was named. */
@@ -75,7 +77,7 @@ export const searchMemory = defineOperation({
         for (const { document, score } of found) {
           const content = (await reading.get(caller, document.id))?.content;
           const passage = bestPassage(
-            content ? withoutMatter(decodeText(content).text) : '',
+            content ? withoutMatter(decodeText(content).text) : digestText(document.digest),
             terms,
             LIMITS.passageChars,
           );
@@ -89,6 +91,7 @@ export const searchMemory = defineOperation({
             matched: passage.matched,
             score,
             queued: false,
+            digest: !content,
           });
         }
         return {
@@ -112,6 +115,7 @@ export const searchMemory = defineOperation({
         matched: passage.matched,
         score: 0,
         queued,
+        digest: false,
       };
     });
     return {
@@ -143,7 +147,8 @@ export const searchMemory = defineOperation({
         const state = hit.queued ? ' · queued, not at the origin yet' : '';
         const line = `${day(hit.timeMs)} **${hit.title}** · ${hit.project} · \`${hit.id}\`${state}`;
         if (passageChars === 0) return line;
-        const why = hit.matched.length > 0 ? `has ${hit.matched.slice(0, 8).join(', ')}` : 'by title';
+        const by = hit.digest ? 'by title or text; its digest' : 'by title';
+        const why = hit.matched.length > 0 ? `has ${hit.matched.slice(0, 8).join(', ')}` : by;
         return `${line} · ${why}\n  ${heading}${firstSentences(hit.passage, passageChars)}`;
       });
     const render = (shown: string[]) => {

@@ -24,6 +24,7 @@ export const verifyWithGithub = defineOperation({
     tree: z.string(),
     checked: z.number(),
     hashed: z.number(),
+    kept: z.number(),
     differences: z.array(z.object({ path: z.string(), fault: z.string() })),
     repaired: z.number(),
     /** Names like the project's, where it has no notes; null where it has, or none was named. */
@@ -62,12 +63,13 @@ export const verifyWithGithub = defineOperation({
     return { origin: services.origin.name, near, commit: head?.commit ?? '', tree: head?.tree ?? '', ...found };
   },
 
-  format({ commit, tree, checked, hashed, differences, repaired, near }, input) {
+  format({ commit, tree, checked, hashed, kept, differences, repaired, near }, input) {
     if (near !== null && input.project !== undefined && differences.length === 0)
       return unknownProject(projectName(input.project), near);
     const at = commit === '' ? 'an origin without commits' : `commit ${commit.slice(0, 12)}, tree ${tree.slice(0, 12)}`;
     const base = `${checked} documents compared with ${at}: `;
-    if (differences.length === 0) return `${base}all equal; ${hashed} hashed to their blob id.`;
+    if (differences.length === 0)
+      return `${base}all equal; ${hashed} hashed to their blob id${kept > 0 ? `, ${kept} kept at the origin only` : ''}.`;
     const list = differences.slice(0, LIMITS.reportedProblems).map(({ path, fault }) => `- ${fault}: \`${path}\``);
     const more = differences.length > list.length ? `\n…and ${differences.length - list.length} more` : '';
     const done = input.repair ? `${repaired} repaired.` : 'Call again with repair=true to fetch them anew.';

@@ -293,12 +293,11 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
       sameSave: (same) => sameSave(query, same),
       async contents(afterPath, limit) {
         const rows = await query(
-          'SELECT d.path, d.blob, d.content, d.indexed FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.path > $2 ORDER BY d.path LIMIT $3',
+          `SELECT ${COLUMNS}, d.content, d.indexed FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.path > $2 ORDER BY d.path LIMIT $3`,
           [origin, afterPath, limit],
         );
         return rows.map((row) => ({
-          path: String(row.path),
-          blob: String(row.blob),
+          ...toDocument(row),
           content: bytesOf(row.content),
           indexed: row.indexed === 1,
         }));

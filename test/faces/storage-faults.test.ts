@@ -435,7 +435,7 @@ describe('verify_with_github', () => {
     [
       'added',
       `INSERT INTO documents SELECT NULL, origin, 'sessions/test/project/forged.md', blob, live, 'sessions/test/project/forged', kind, project,
-       'Forged', time_ms, tags, digest, author, client, privacy, priority, status, bytes, reason, save_key, body_hash, indexed, content
+       'Forged', time_ms, tags, digest, author, client, privacy, priority, status, bytes, reason, save_key, body_hash, indexed, touched_day, content
        FROM documents WHERE path = '${ID}.md'`,
       /extra: `.*forged/,
     ],
@@ -478,7 +478,7 @@ describe('verify_with_github', () => {
     tamper(at.mirror, CASES[0]?.[1] ?? '');
     expect(await call('verify_with_github', { id: 'sessions/test/project/note-8' })).toMatch(/^1 documents.*all equal/);
     expect(await call('verify_with_github', { id: ID })).toMatch(/bytes altered/);
-    expect(await call('verify_with_github', { project: 'other' })).toMatch(/^Project other has no notes/);
+    expect(await call('verify_with_github', { project: 'other' })).toMatch(/^Project `other` has no notes/);
     expect(await call('verify_with_github', { project: 'test/project', repair: true })).toMatch(/1 repaired/);
     expect(await fail('verify_with_github', { id: 'no/such' })).toMatch(/no such note/);
   });

@@ -86,6 +86,7 @@ test('search_memory is never over its budget, for any hits and any budget', asyn
     matched: fc.array(text(50), { maxLength: 10 }),
     score: fc.float({ noNaN: true }),
     queued: fc.boolean(),
+    digest: fc.boolean(),
   });
   await fc.assert(
     fc.asyncProperty(

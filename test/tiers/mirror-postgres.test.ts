@@ -69,7 +69,7 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     const next = {
       text: () =>
         SCHEMA.text()
-          .replace("THEN 2 ELSE 1 END", 'THEN 3 ELSE 2 END')
+          .replace('THEN 2 ELSE 1 END', 'THEN 3 ELSE 2 END')
           .replace("version 2'", "version 3'")
           .replace("version 1'", "version 2'"),
       mirror: 3,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MemoryError, toMemoryError } from '../../core/errors.js';
-import { branchLine, kilobytes, unconfirmedLine } from '../../core/format.js';
+import { branchLine, jobAlerts, jobsLine, kilobytes, unconfirmedLine } from '../../core/format.js';
 import { VERSION } from '../../version.js';
 import type { Command, CommandContext } from './command.js';
 
@@ -110,6 +110,17 @@ async function examine({ services, caller, home }: CommandContext): Promise<Chec
     if (line !== '')
       throw new MemoryError('origin_unavailable', line, 'Run strata-memory sync; see strata-memory outbox.');
     return 'nothing waits for the origin';
+  });
+  await check('jobs', async () => {
+    const states = await opened.jobs.states();
+    const failing = jobAlerts(states.filter(({ outcome }) => outcome === 'failed'));
+    if (failing.length > 0)
+      throw new MemoryError(
+        'origin_unavailable',
+        failing.join(' '),
+        'Mend what it names; a running server tries again within 15 minutes.',
+      );
+    return jobsLine(states);
   });
   return checks;
 }
