@@ -5,6 +5,7 @@ import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tier
 import { SCHEMA } from '../../src/tiers/postgres-schema.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';
 import { createDatabase, POSTGRES } from '../support/postgres.js';
+import { upkeepContract } from '../support/upkeep-contract.js';
 
 function opened(options: Partial<PostgresMirrorOptions> & { url: string }): Mirror {
   const mirror = createPostgresMirror({ origin: '/repo', ...options });
@@ -13,10 +14,12 @@ function opened(options: Partial<PostgresMirrorOptions> & { url: string }): Mirr
 }
 
 describe.skipIf(POSTGRES === null)('on a real server', () => {
-  mirrorContract('Postgres', async () => {
+  const server = async () => {
     const { url } = await createDatabase();
     return { mirror: opened({ url }), again: () => opened({ url }) };
-  });
+  };
+  mirrorContract('Postgres', server);
+  upkeepContract('Postgres', server);
 
   test('origins in one database do not see each other', async () => {
     const { url } = await createDatabase();

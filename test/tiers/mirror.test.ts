@@ -4,6 +4,7 @@ import type { Mirror } from '../../src/core/ports.js';
 import { createSqliteMirror } from '../../src/tiers/mirror-sqlite.js';
 import { tempFolder } from '../support/home.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';
+import { upkeepContract } from '../support/upkeep-contract.js';
 
 function opened(origin: string, path: string): Mirror {
   const mirror = createSqliteMirror({ origin, path });
@@ -11,10 +12,12 @@ function opened(origin: string, path: string): Mirror {
   return mirror;
 }
 
-mirrorContract('a SQLite file', () => {
+const file = () => {
   const path = join(tempFolder(), 'deep', 'mirror.db');
   return { mirror: opened('/repo', path), again: () => opened('/repo', path) };
-});
+};
+mirrorContract('a SQLite file', file);
+upkeepContract('a SQLite file', file);
 
 mirrorContract('SQLite in memory', () => ({ mirror: opened('/repo', ':memory:') }));
 
