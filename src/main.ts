@@ -70,9 +70,12 @@ async function serve(argv: string[]): Promise<number> {
   };
   const app = opener(config, log, (made) => made.startJobs());
   // A client that asks nothing still has its memory kept in step.
+  let told = '';
   let waiting = setTimeout(function open() {
     app.services().catch((error) => {
-      log.warn('not opened', { why: explain(error) });
+      const why = explain(error);
+      if (why !== told) log.warn('not opened', { why });
+      told = why;
       waiting = setTimeout(open, LIMITS.openAgainMs).unref();
     });
   }, LIMITS.jobsSettleMs).unref();

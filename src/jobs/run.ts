@@ -31,14 +31,14 @@ export type Run = 'ok' | 'repaired' | 'failed' | 'held' | 'cancelled';
  * until it works again.
  */
 export function createRunner({ mirror, holder, log, leaseMs, backoffMs }: RunOptions) {
-  /** Jobs that fail, as far as this process knows, and why. */
+  /** Jobs whose failure could not be written down, since the mirror is away: its row tells of the others. */
   const failing = new Map<JobName, string>();
 
   async function once(due: Due, signal: AbortSignal): Promise<Run> {
     const { name, restMs, failedRestMs } = due;
     const taken = await mirror.acquire({ name, holder, ttlMs: leaseMs, restMs, failedRestMs });
+    const failedBefore = failing.delete(name) || taken?.outcome === 'failed';
     if (taken === null) return 'held';
-    const failedBefore = failing.has(name) || taken.outcome === 'failed';
     const lost = new AbortController();
     const renewal = setInterval(async () => {
       // A mirror that cannot be reached takes nobody's lease either.
@@ -56,13 +56,12 @@ export function createRunner({ mirror, holder, log, leaseMs, backoffMs }: RunOpt
     // What was done in another way shows that it works again, and otherwise leaves the row as it was.
     const ended = result ?? (failedBefore ? { outcome: 'ok' as const, note: '' } : null);
     await mirror.release(name, holder, ended);
-    failing.delete(name);
     if (failedBefore) log.info('alert over', { job: name });
     if (result?.outcome === 'repaired') log.error('alert', { job: name, what: result.note });
     return result === null ? 'held' : result.outcome;
   }
 
-  async function failed({ name, failedRestMs }: Due, error: unknown): Promise<void> {
+  async function failed({ name }: Due, error: unknown): Promise<void> {
     const { message, hint } = toMemoryError(error);
     let known = failing.has(name);
     failing.set(name, message);
@@ -71,8 +70,9 @@ export function createRunner({ mirror, holder, log, leaseMs, backoffMs }: RunOpt
       const taken = await mirror.acquire({ name, holder, ttlMs: leaseMs, restMs: 0, failedRestMs: 0 });
       known ||= taken?.outcome === 'failed';
       if (taken) await mirror.release(name, holder, { outcome: 'failed', note: message });
+      failing.delete(name);
     } catch (unwritten) {
-      log.debug('the end of a job is not written', { job: name, why: explain(unwritten), failedRestMs });
+      log.debug('the end of a job is not written', { job: name, why: explain(unwritten) });
     }
     if (!known) log.error('alert', { job: name, what: message, hint, why: explain(error) });
   }
