@@ -60,8 +60,15 @@ function childrenOf(pid: number): number[] {
     .map(Number);
 }
 
+/** Who is told what to do when a test ends. */
+type AtEnd = (work: () => Promise<void>) => void;
+
 /** A server of the test's own, on a socket in a folder: to be stopped, killed and paused. Gone when the test ends. */
-export async function startPostgres(settings: Record<string, string> = {}, tls?: { cert: Buffer; key: Buffer }) {
+export async function startPostgres(
+  settings: Record<string, string> = {},
+  tls?: { cert: Buffer; key: Buffer },
+  atEnd: AtEnd = onTestFinished,
+) {
   const { binaries, as, folder } = ownFolder();
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, PASSWORD);
@@ -72,7 +79,7 @@ export async function startPostgres(settings: Record<string, string> = {}, tls?:
     ['-D', data, '-U', 'owner', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale=C', '-N'],
     { ...as, stdio: ['ignore', 'ignore', 'pipe'], cwd: folder },
   );
-  if (!tls) return runServer({ binaries, as, folder }, settings);
+  if (!tls) return runServer({ binaries, as, folder }, settings, atEnd);
   for (const [name, bytes] of [
     ['server.crt', tls.cert],
     ['server.key', tls.key],
@@ -83,6 +90,7 @@ export async function startPostgres(settings: Record<string, string> = {}, tls?:
   return runServer(
     { binaries, as, folder },
     { ...settings, ssl: 'on', listen_addresses: 'localhost', port: String(await freePort()) },
+    atEnd,
   );
 }
 
@@ -108,7 +116,7 @@ export async function startReplica(primary: Awaited<ReturnType<typeof startPostg
       env: { PATH: process.env.PATH, PGPASSWORD: PASSWORD },
     },
   );
-  return runServer({ binaries, as, folder }, {});
+  return runServer({ binaries, as, folder }, {}, onTestFinished);
 }
 
 function ownFolder() {
@@ -119,7 +127,11 @@ function ownFolder() {
   return { binaries: BINARIES, as, folder };
 }
 
-async function runServer({ binaries, as, folder }: ReturnType<typeof ownFolder>, settings: Record<string, string>) {
+async function runServer(
+  { binaries, as, folder }: ReturnType<typeof ownFolder>,
+  settings: Record<string, string>,
+  atEnd: AtEnd,
+) {
   const data = join(folder, 'data');
   let server: ChildProcess;
 
@@ -173,7 +185,7 @@ async function runServer({ binaries, as, folder }: ReturnType<typeof ownFolder>,
     return ended;
   }
 
-  onTestFinished(async () => {
+  atEnd(async () => {
     await stop('SIGQUIT');
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   });
@@ -191,7 +203,7 @@ async function runServer({ binaries, as, folder }: ReturnType<typeof ownFolder>,
       max: 2,
       onnotice() {},
     });
-    onTestFinished(() => sql.end({ timeout: 1 }));
+    atEnd(() => sql.end({ timeout: 1 }));
     return sql;
   }
   /** Over TCP, where it was given a certificate. */

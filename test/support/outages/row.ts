@@ -1,0 +1,161 @@
+import { expect } from 'vitest';
+import type { Trouble } from './components.js';
+import type { ComponentName, Instance, Told, World } from './world.js';
+
+/** When it goes wrong: before the server starts; while it runs; or while it runs, and it is all well again before it is asked. */
+export type When = 'at start' | 'in use' | 'over';
+
+export interface Row {
+  name: string;
+  troubles: { component: ComponentName; trouble: Trouble }[];
+  when: When;
+}
+
+export const OPERATIONS = ['context', 'search', 'recent', 'unread', 'save', 'own', 'sync'] as const;
+export type OperationName = (typeof OPERATIONS)[number];
+
+export interface Outcome {
+  told: Record<OperationName, Told>;
+  /** What memory_status said in the midst of it. */
+  status: Told;
+}
+
+/** The words by which an answer says that it may not be the newest. */
+const MARKED = /not confirmed|degraded|behind|UNCONFIRMED|queued, not|skipped|unconfirmed/;
+/** What an error may be about while something is broken. A note that is there must never be said not to be. */
+const EXCUSED = /GitHub|The database|No tier can answer|too long|ran out of time/;
+
+/** Everything is well, then it is not: each operation in turn, by one server, as a session would call them. */
+export async function runRow(world: World, row: Row, slug: string): Promise<Outcome> {
+  const project = `outage/${slug}`;
+  const notes = await lay(world, project, slug);
+  const acknowledged: Laid[] = [notes.newest];
+  const strike = async () => {
+    for (const { component, trouble } of row.troubles) await world.components[component].strike(trouble);
+  };
+  if (row.when === 'at start') await strike();
+  const instance = await world.start(slug, project);
+  if (row.when !== 'at start') {
+    expect((await instance.ask('load_context')).text).toContain(notes.newest.marker);
+    expect((await instance.ask('read_memory', { id: notes.recent.id })).text).toContain(notes.recent.marker);
+    if (row.troubles.some(({ component }) => component === 'GitHub')) await world.age();
+    await strike();
+  }
+  if (row.when === 'over') {
+    for (const [who, marker] of [
+      [instance, `${slug}mine`],
+      [world.neighbour, `${slug}theirs`],
+    ] as const) {
+      const kept = receiptOf(await save(who, marker, project));
+      if (kept) acknowledged.push({ id: kept, marker, mine: who === instance });
+    }
+    await instance.ask('read_memory', { id: notes.recent.id });
+    await world.mend();
+  }
+  const outcome = await operate(instance, notes, acknowledged, slug, project);
+  await world.mend();
+  await settle(world, instance, acknowledged);
+  for (const { server } of [instance, world.neighbour])
+    for (const secret of world.secrets) expect(server.stderr()).not.toContain(secret);
+  await instance.server.close();
+  return outcome;
+}
+
+interface Laid {
+  id: string;
+  /** A word that is nowhere else. */
+  marker: string;
+  /** Saved by the server that is asked. */
+  mine?: boolean;
+}
+
+/** Two notes by somebody else, and the newest by another server that shares everything. */
+async function lay(world: World, project: string, slug: string) {
+  const at = (name: string): Laid => ({
+    id: `sessions/${project}/2026/01/20260101T000000000Z-${name}`,
+    marker: `${slug}${name}`,
+  });
+  const [recent, unread] = [at('recent'), at('unread')];
+  await world.github.call(
+    'commitOutside',
+    Object.fromEntries([recent, unread].map(({ id, marker }) => [`${id}.md`, `# A note\n\nThe ${marker} was decided.\n`])),
+  );
+  expect((await world.neighbour.ask('sync_now')).text).toMatch(/^Synced/);
+  const marker = `${slug}newest`;
+  const told = await save(world.neighbour, marker, project);
+  expect(told.text).toMatch(/^Saved.*mirror saved/);
+  return { recent, unread, newest: { id: receiptOf(told) as string, marker } };
+}
+
+const save = (who: Instance, marker: string, project: string) =>
+  who.ask('save_session', { title: `About ${marker}`, content: `The ${marker} was decided.`, project });
+
+/** The id of a save that was acknowledged in any way; null where it is an error. */
+function receiptOf({ text, isError }: Told): string | null {
+  if (isError) return null;
+  const id = /^(?:Saved|Already saved|QUEUED|UNKNOWN)[^`]*`([^`]+)`/.exec(text)?.[1];
+  if (!id) throw new Error(`no receipt: ${text}`);
+  return id;
+}
+
+async function operate(
+  instance: Instance,
+  notes: Awaited<ReturnType<typeof lay>>,
+  acknowledged: Laid[],
+  slug: string,
+  project: string,
+): Promise<Outcome> {
+  const newest = acknowledged.map(({ marker }) => marker);
+  const context = await instance.ask('load_context');
+  rightOrMarked(context, newest);
+  const search = await instance.ask('search_memory', { query: newest.join(' '), project });
+  rightOrMarked(search, newest);
+  const reads = [];
+  for (const { id, marker } of [notes.recent, notes.unread]) {
+    reads.push(await instance.ask('read_memory', { id }));
+    rightOrMarked(reads.at(-1) as Told, [marker]);
+  }
+  const [recent, unread] = reads as [Told, Told];
+  const marker = `${slug}saved`;
+  const saved = await save(instance, marker, project);
+  const id = receiptOf(saved);
+  if (id) acknowledged.push({ id, marker, mine: true });
+  const own = await instance.ask('read_memory', { id: id ?? notes.newest.id });
+  // What this very server acknowledged it shows, whatever is broken, unless it can show nothing at all.
+  rightOrMarked(own, [id ? marker : notes.newest.marker]);
+  const status = await instance.ask('memory_status');
+  expect(status.isError, status.text).toBe(false);
+  const sync = await instance.ask('sync_now');
+  if (sync.isError) expect(sync.text).toMatch(EXCUSED);
+  return { told: { context, search, recent, unread, save: saved, own, sync }, status };
+}
+
+/** Never a wrong answer without a mark, and never "it is not there" of what is. */
+function rightOrMarked({ text, isError }: Told, wanted: string[]): void {
+  if (isError) {
+    expect(text).toMatch(EXCUSED);
+    expect(text).not.toMatch(/There is no note/);
+    return;
+  }
+  if (MARKED.test(text)) return;
+  for (const marker of wanted) expect(text).toContain(marker);
+}
+
+/** All is well again: every save is at GitHub once, nothing waits, and the mirror is what GitHub has. */
+async function settle(world: World, instance: Instance, acknowledged: Laid[]): Promise<void> {
+  for (const who of [instance, world.neighbour]) {
+    const synced = await who.ask('sync_now');
+    expect(synced.text).toMatch(/^Synced/);
+    expect(synced.text).not.toContain('still wait');
+    expect((await who.ask('memory_status')).text).not.toContain('UNCONFIRMED');
+    expect((await who.ask('verify_with_github')).text).toContain('all equal');
+  }
+  for (const { id, marker } of acknowledged)
+    expect((await instance.ask('read_memory', { id, consistency: 'verified' })).text).toContain(marker);
+  const history = (await world.github.call('history')) as { files: string[]; parents: string[] }[];
+  const times = (id: string) => history.filter(({ files }) => files.includes(`${id}.md`)).length;
+  expect(acknowledged.map(({ id }) => [id, times(id)])).toEqual(acknowledged.map(({ id }) => [id, 1]));
+  // What was answered by an error, or sent twice, would be here besides.
+  const slugs = history.flatMap(({ files }) => files).filter((file) => file.endsWith('.md'));
+  expect(new Set(slugs).size).toBe(slugs.length);
+}
