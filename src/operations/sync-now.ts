@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type MemoryError, toMemoryError } from '../core/errors.js';
-import { fence } from '../core/format.js';
+import { MemoryError, toMemoryError } from '../core/errors.js';
+import { fence, type Unconfirmed } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { defineOperation } from './operation.js';
 
@@ -38,7 +38,10 @@ export const syncNow = defineOperation({
       delivered = sent.delivered;
       if (sent.refusal) undelivered = said(sent.refusal);
     } catch (error) {
-      undelivered = said(toMemoryError(error));
+      const known = toMemoryError(error);
+      // It was asked for its head just now: nobody has to wait for the same answer once more.
+      if (known.code === 'origin_unavailable') throw stillWaiting(known, await services.outbox.unconfirmed());
+      undelivered = said(known);
     }
     const { head, ...report } = await services.sync.run({ reason: 'sync_now', explain: true, signal, progress });
     return { ...report, commit: head?.commit ?? '', delivered, undelivered };
@@ -58,6 +61,12 @@ export const syncNow = defineOperation({
     return `${head} ${problemCount} to know about:\n${fence(list.join('\n') + more, 'stored paths')}`;
   },
 });
+
+function stillWaiting(why: MemoryError, { queued, unknown }: Unconfirmed): MemoryError {
+  const waiting = queued + unknown;
+  const saves = waiting === 1 ? 'One save waits' : `${waiting} saves wait`;
+  return new MemoryError(why.code, `${why.message} ${saves} for it on this machine.`, why.hint, why);
+}
 
 function said({ message, hint }: MemoryError): string {
   return `${message} ${hint}`;

@@ -47,6 +47,12 @@ export function openSession(place: DatabasePlace, limitMs: number): Session {
   let used = false;
   let asked = false;
   const user = place.user ?? systemUser();
+  // A statement that was begun between a socket's error and its end is told by the driver of neither.
+  let sever = () => {};
+  const severed = new Promise<never>((_, reject) => {
+    sever = () => reject(new PostgresFailure('CONNECTION_CLOSED', 'the connection broke', true));
+  });
+  severed.catch(() => {});
 
   const sql = postgres({
     host: place.host.startsWith('/') ? `${place.host}/.s.PGSQL.${place.port}` : place.host,
@@ -71,12 +77,17 @@ export function openSession(place: DatabasePlace, limitMs: number): Session {
     onnotice() {},
     onclose() {
       lost = true;
+      // After what the driver itself has to say of it.
+      setImmediate(sever);
     },
     socket: async () => {
       if (asked) throw Object.assign(new Error('the connection has ended'), { code: 'CONNECTION_CLOSED' });
       asked = true;
       socket = await reach(place, limitMs);
       if (lost) socket.destroy();
+      socket.once('error', () => {
+        lost = true;
+      });
       return place.ssl === 'disable' ? guardHandshake(socket) : socket;
     },
   } as postgres.Options<Record<string, postgres.PostgresType>>);
@@ -96,7 +107,7 @@ export function openSession(place: DatabasePlace, limitMs: number): Session {
       timer = setTimeout(() => reject(new PostgresFailure('TIMEOUT', 'no answer', true)), Math.max(mostMs, 1));
     });
     try {
-      return await Promise.race([work, late]);
+      return await Promise.race([work, late, severed]);
     } catch (error) {
       const failure = failureOf(error);
       if (failure.severed) discard();

@@ -11,6 +11,7 @@ import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tier
 import { tempFolder } from '../support/home.js';
 import { everybody, note, put } from '../support/mirror-contract.js';
 import { BINARIES, startPostgres } from '../support/private-postgres.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 
 const LIMIT_MS = 1_000;
 
@@ -50,6 +51,23 @@ describe.skipIf(BINARIES === null)('a Postgres that fails', () => {
       await server.stop(signal);
       await server.start();
       expect(await put(mirror, [note('a.md', `zebra ${signal}`)])).toBe(true);
+    }
+  });
+
+  test('connections that are cut off are not noticed, whenever it happens', async () => {
+    const server = await startPostgres();
+    const proxy = await startTcpProxy({ path: `${server.folder}/.s.PGSQL.5432` });
+    onTestFinished(() => proxy.close());
+    const mirror = opened(`postgres://owner:${server.password}@127.0.0.1:${proxy.port}/postgres`);
+    await put(mirror, [note('a.md', 'zebra')]);
+    for (let turns = 0; turns < 30; turns++) {
+      await Promise.all([paths(mirror), paths(mirror)]);
+      proxy.cut();
+      // The statement is begun before, while and after the end of its connection becomes known.
+      for (let turn = 0; turn < turns % 10; turn++) await new Promise((next) => setImmediate(next));
+      const started = performance.now();
+      expect(await paths(mirror)).toEqual(['a.md']);
+      expect(performance.now() - started, `after ${turns % 10} turns`).toBeLessThan(LIMIT_MS * 0.9);
     }
   });
 

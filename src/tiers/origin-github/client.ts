@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MemoryError, toMemoryError } from '../../core/errors.js';
 import { within } from '../../core/within.js';
 import { VERSION } from '../../version.js';
-import { type FailureContext, githubFailed, statusOf, unreachable } from './failures.js';
+import { type FailureContext, githubFailed, isLate, statusOf, unreachable } from './failures.js';
 
 export interface ClientOptions {
   /** Without the slash at its end, e.g. `https://api.github.com`. */
@@ -104,7 +104,7 @@ export function createClient(options: ClientOptions) {
     try {
       return await within(leftMs, work(octokit, request));
     } catch (error) {
-      if (error instanceof MemoryError && error.code === 'deadline')
+      if (isLate(error))
         // Where it was tried again until time was up, what went wrong says more.
         throw trouble === undefined
           ? unreachable(context, 'it does not answer in time', error)
@@ -174,7 +174,8 @@ async function fetchWhole(url: string, options: RequestInit, onTrouble: (trouble
     if (status >= 500) onTrouble(Object.assign(new Error(`status ${status}`), { response: { status } }));
     return new Response(NO_BODY.includes(status) ? null : body, { status, statusText, headers });
   } catch (error) {
-    onTrouble(error as Error);
+    // That our own time is up is no trouble of theirs.
+    if (!isLate(error)) onTrouble(error as Error);
     throw error;
   }
 }

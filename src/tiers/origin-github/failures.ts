@@ -38,6 +38,14 @@ export function statusOf(error: unknown): number | null {
   return answeredOf(error)?.status ?? null;
 }
 
+/** It is our own deadline that ended it. */
+export function isLate(error: unknown): boolean {
+  if (error instanceof MemoryError) return error.code === 'deadline';
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at.name === 'AbortError' || at.name === 'TimeoutError') return true;
+  return false;
+}
+
 /** The errors of a GraphQL answer; null where there was none such. */
 export function graphqlErrors(error: unknown): GraphqlError[] | null {
   if (!(error instanceof Error)) return null;

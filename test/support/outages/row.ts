@@ -54,7 +54,9 @@ export async function runRow(world: World, row: Row, slug: string): Promise<Outc
   }
   const outcome = await operate(instance, notes, acknowledged, slug, project);
   await world.mend();
+  const t0 = performance.now();
   await settle(world, instance, acknowledged);
+  console.log(slug, 'settle', Math.round(performance.now() - t0), instance.server.stderr());
   for (const { server } of [instance, world.neighbour])
     for (const secret of world.secrets) expect(server.stderr()).not.toContain(secret);
   await instance.server.close();
