@@ -158,6 +158,8 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
     for (const { entry, current } of lost) await durable.lost(entry.entry, current);
     // `LATEST.json` and what is served both need to know of what others did meanwhile.
     const followed = await follow(tip, beforeMs, there);
+    // The mirror shows what had been sent without an answer: nobody has to doubt it any more.
+    if (followed !== null && there.length > 0) await mirror.settle(there.map(({ saveId }) => saveId)).catch(() => {});
     let placed = there;
     if (open.length > 0) {
       const doubts = await placeDoubts(open, deadlineAt);

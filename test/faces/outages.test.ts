@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { BINARIES } from '../support/private-postgres.js';
+import { table } from '../support/outages/cells.js';
 import { type Outcome, type Row, runRow } from '../support/outages/row.js';
 import { COMPONENTS, startWorld, type World } from '../support/outages/world.js';
+import { BINARIES } from '../support/private-postgres.js';
 
+const DOCUMENT = new URL('../../docs/outages.md', import.meta.url);
 const WORLDS = 4;
 vi.setConfig({ maxConcurrency: WORLDS, testTimeout: 240_000, hookTimeout: 120_000 });
 
@@ -20,14 +24,16 @@ const ROWS: Row[] = [
   ...COMPONENTS.flatMap((first, at) =>
     COMPONENTS.slice(at + 1).flatMap((second) =>
       (['down', 'hangs'] as const).flatMap((one) =>
-        (['down', 'hangs'] as const).map((other): Row => ({
-          name: `${first} ${one}, ${second} ${other}`,
-          troubles: [
-            { component: first, trouble: one },
-            { component: second, trouble: other },
-          ],
-          when: 'in use',
-        })),
+        (['down', 'hangs'] as const).map(
+          (other): Row => ({
+            name: `${first} ${one}, ${second} ${other}`,
+            troubles: [
+              { component: first, trouble: one },
+              { component: second, trouble: other },
+            ],
+            when: 'in use',
+          }),
+        ),
       ),
     ),
   ),
@@ -42,8 +48,11 @@ afterAll(async () => {
   for (const work of endings) await work();
 });
 
+/** A word that no other row has, of letters alone: it is searched for. */
+const slugOf = (at: number) => `row${String.fromCharCode(97 + Math.floor(at / 26), 97 + (at % 26))}x`;
+
 describe.skipIf(BINARIES === null).concurrent('outages', () => {
-  test.each(ROWS.map((row, at) => [row.name, row, `row${at}x`] as const))('%s', async (name, row, slug) => {
+  test.each(ROWS.map((row, at) => [row.name, row, slugOf(at)] as const))('%s', async (name, row, slug) => {
     const world = free.pop() ?? (await startWorld(atEnd));
     outcomes.set(name, await runRow(world, row, slug));
     // One that failed is not used again: what is wrong in it may be wrong with it.
@@ -51,12 +60,26 @@ describe.skipIf(BINARIES === null).concurrent('outages', () => {
   });
 });
 
-test('print', () => {
-  for (const [name, { told, status }] of outcomes) {
-    console.log(`=== ${name}`);
-    for (const [op, { text, isError, tookMs }] of Object.entries(told))
-      console.log(`--- ${op} ${isError ? 'ERROR ' : ''}${Math.round(tookMs)} ms\n${text}`);
-    console.log(`--- status ${status.text}`);
-  }
-  expect(outcomes.size).toBe(ROWS.length);
+/** `npx vitest run test/faces/outages.test.ts -u` writes the tables anew. */
+test.skipIf(BINARIES === null)('docs/outages.md says what was seen', async () => {
+  expect([...outcomes.keys()].toSorted()).toEqual(ROWS.map(({ name }) => name).toSorted());
+  const errors: string[] = [];
+  const kinds: [string, (row: Row) => boolean][] = [
+    ...COMPONENTS.map((name): [string, (row: Row) => boolean] => [
+      name,
+      ({ troubles }) => troubles.length === 1 && troubles[0]?.component === name,
+    ]),
+    ['Two at a time', ({ troubles }) => troubles.length > 1],
+  ];
+  const tables = kinds
+    .map(([heading, is]) => `### ${heading}\n\n${table(ROWS.filter(is), outcomes, errors)}`)
+    .join('\n\n');
+  const list = errors.map((error, at) => `${at + 1}. ${error}`).join('\n');
+  const text = readFileSync(DOCUMENT, 'utf8');
+  const [before, after] = ['<!-- matrix:begin -->\n', '<!-- matrix:end -->'];
+  expect(text).toContain(before);
+  expect(text).toContain(after);
+  const [from, to] = [text.indexOf(before) + before.length, text.indexOf(after)];
+  const wanted = `${text.slice(0, from)}\n${tables}\n\n### The errors\n\n${list}\n\n${text.slice(to)}`;
+  await expect(wanted).toMatchFileSnapshot(fileURLToPath(DOCUMENT));
 });

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { until } from '../outbox.js';
 import type { Trouble } from './components.js';
 import type { ComponentName, Instance, Told, World } from './world.js';
 
@@ -52,11 +53,14 @@ export async function runRow(world: World, row: Row, slug: string): Promise<Outc
     await instance.ask('read_memory', { id: notes.recent.id });
     await world.mend();
   }
-  const outcome = await operate(instance, notes, acknowledged, slug, project);
+  if (row.when === 'over') {
+    // At once, while what waited is on its way: right, or marked.
+    await operate(instance, notes, acknowledged, `${slug}first`, project);
+    for (const who of [instance, world.neighbour]) await recovered(who);
+  }
+  const outcome = await operate(instance, notes, acknowledged, `${slug}then`, project);
   await world.mend();
-  const t0 = performance.now();
   await settle(world, instance, acknowledged);
-  console.log(slug, 'settle', Math.round(performance.now() - t0), instance.server.stderr());
   for (const { server } of [instance, world.neighbour])
     for (const secret of world.secrets) expect(server.stderr()).not.toContain(secret);
   await instance.server.close();
@@ -80,7 +84,9 @@ async function lay(world: World, project: string, slug: string) {
   const [recent, unread] = [at('recent'), at('unread')];
   await world.github.call(
     'commitOutside',
-    Object.fromEntries([recent, unread].map(({ id, marker }) => [`${id}.md`, `# A note\n\nThe ${marker} was decided.\n`])),
+    Object.fromEntries(
+      [recent, unread].map(({ id, marker }) => [`${id}.md`, `# A note\n\nThe ${marker} was decided.\n`]),
+    ),
   );
   expect((await world.neighbour.ask('sync_now')).text).toMatch(/^Synced/);
   const marker = `${slug}newest`;
@@ -141,6 +147,15 @@ function rightOrMarked({ text, isError }: Told, wanted: string[]): void {
   }
   if (MARKED.test(text)) return;
   for (const marker of wanted) expect(text).toContain(marker);
+}
+
+/** By itself: nobody asks for more than how it is. */
+async function recovered(who: Instance): Promise<void> {
+  await until(
+    async () => (await who.ask('memory_status')).text,
+    (text) => text.includes('mirror at the head') && !/UNCONFIRMED|unconfirmed/.test(text),
+    30_000,
+  );
 }
 
 /** All is well again: every save is at GitHub once, nothing waits, and the mirror is what GitHub has. */

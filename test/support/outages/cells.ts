@@ -1,0 +1,96 @@
+import { expect } from 'vitest';
+import { OPERATIONS, type OperationName, type Outcome, type Row } from './row.js';
+import { type ComponentName, DEADLINES, type Told } from './world.js';
+
+/** A `fresh` read waits for the head no longer than this. */
+const HEAD_MS = 700;
+const WAITS = { head: HEAD_MS, ...DEADLINES };
+type Wait = keyof typeof WAITS;
+
+/** For a machine under load. How fast an answer is where nothing is waited for is no matter of this. */
+const SLACK_MS = 3_000;
+
+const HEADINGS: Record<OperationName, string> = {
+  context: 'load_context',
+  search: 'search_memory',
+  recent: 'read_memory, lately read',
+  unread: 'read_memory, never read',
+  save: 'save_session',
+  own: 'read_memory of that',
+  sync: 'sync_now',
+};
+
+/** The configured deadlines that an operation may have to wait for, in words: their sum bounds it. */
+export function waitsOf({ troubles, when }: Row, operation: OperationName, save: string): Wait[] {
+  const of = (name: ComponentName) =>
+    when === 'over' ? undefined : troubles.find(({ component }) => component === name)?.trouble;
+  const [github, postgres] = [of('GitHub'), of('Postgres')];
+  const silent: Wait[] = postgres === 'hangs' || postgres === 'garbage' ? ['mirror'] : [];
+  const lost = postgres !== undefined && postgres !== 'slow';
+  if (operation === 'own' && (save === 'queued' || save === 'unknown')) return [];
+  if (operation === 'save') return github ? [...silent, 'save'] : silent;
+  if (operation === 'sync') return github ? [...silent, 'read'] : silent;
+  if (lost) return github ? [...silent, 'read'] : silent;
+  return github && operation === 'context' && when === 'in use' ? ['head'] : [];
+}
+
+/** What each operation of each row came to, as a table; errors are named by their number in `errors`. */
+export function table(rows: Row[], outcomes: Map<string, Outcome>, errors: string[]): string {
+  const head = ['', ...OPERATIONS.map((name) => `\`${HEADINGS[name].replace(/, | of /, '`$&')}`), '`memory_status`'];
+  const closed = head.map((cell) => (cell.split('`').length % 2 === 0 ? `${cell}\`` : cell));
+  const lines = rows.map((row) => {
+    const { told, status } = outcomes.get(row.name) as Outcome;
+    const save = wordOf(told.save);
+    const cells = OPERATIONS.map((operation) => {
+      const waits = waitsOf(row, operation, save);
+      const mostMs = waits.reduce((sum, wait) => sum + WAITS[wait], 0) + SLACK_MS;
+      expect(told[operation].tookMs, `${row.name}: ${operation}, ${told[operation].text}`).toBeLessThan(mostMs);
+      return [cellOf(told[operation], errors), ...(waits.length > 0 ? [`≤ ${waits.join(' + ')}`] : [])].join(', ');
+    });
+    return [row.name, ...cells, statusOf(status)];
+  });
+  return [closed, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+function cellOf(told: Told, errors: string[]): string {
+  if (!told.isError) return wordOf(told);
+  const sentence = firstSentence(told.text);
+  if (!errors.includes(sentence)) errors.push(sentence);
+  return `error ${errors.indexOf(sentence) + 1}`;
+}
+
+/** An answer in a few words: what was done, or which tier gave it, and how it is marked. */
+function wordOf({ text, isError }: Told): string {
+  if (isError) return 'error';
+  if (text.startsWith('Synced')) return 'synced';
+  const receipt = /^(Saved|QUEUED|UNKNOWN)\b/.exec(text)?.[1];
+  if (receipt === 'Saved') return /mirror behind/.test(text) ? '**saved**, mirror behind' : '**saved**';
+  if (receipt) return receipt.toLowerCase();
+  const last = text.split('\n').at(-1) ?? '';
+  if (last.startsWith('outbox of this machine')) return 'outbox, *queued*';
+  const tier = /^(\w+) (?:[0-9a-f]{10}|never synced|no commits yet), /.exec(last)?.[1];
+  if (!tier) throw new Error(`no provenance: ${text}`);
+  const marks = [
+    ...(/, not confirmed/.test(last) ? ['*not confirmed*'] : []),
+    ...(/behind:/.test(last) ? ['*behind*'] : []),
+    ...(/degraded:/.test(last) ? ['*degraded*'] : []),
+  ];
+  return [tier === 'origin' ? 'GitHub' : tier, ...marks].join(', ');
+}
+
+function statusOf({ text }: Told): string {
+  const tiers = [...text.matchAll(/^- (.+?) (up|down) \(/gm)].filter(([, , state]) => state === 'down');
+  const waiting = /UNCONFIRMED: (\d+) (saved only|sent without)/.exec(text);
+  return (
+    [
+      ...tiers.map(([, name]) => `${name} down`),
+      ...(waiting ? [`${waiting[1]} ${waiting[2] === 'saved only' ? 'queued' : 'unknown'}`] : []),
+    ].join(', ') || 'all up'
+  );
+}
+
+/** Without what differs from run to run. */
+function firstSentence(text: string): string {
+  const plain = text.replace(/127\.0\.0\.1:\d+(\/postgres)?/g, 'HOST').replace(/\b[0-9a-f]{10,40}\b/g, 'ID');
+  return /^.*?[.](?= |$)/s.exec(plain)?.[0] ?? plain;
+}
