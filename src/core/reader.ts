@@ -125,7 +125,7 @@ export function createReader(dependencies: ReaderDependencies) {
         if (error instanceof Replaced) throw error;
         const known = toMemoryError(error);
         // A tier that cannot be reached goes on to the next; a wrong answer never does.
-        if (known.code !== 'mirror_unavailable') throw known;
+        if (known.code !== 'mirror_unavailable') throw skipped.length > 0 ? bothFailed(known, skipped) : known;
         log.warn('tier skipped', { tier: name, why: explain(error) });
         skipped.push({ tier: name, why: known.message });
       }
@@ -331,6 +331,13 @@ export function createReader(dependencies: ReaderDependencies) {
 }
 
 export type Reader = ReturnType<typeof createReader>;
+
+/** Either of them coming back helps: the answer names both. */
+function bothFailed(origin: MemoryError, skipped: Provenance['skipped']): MemoryError {
+  if (origin.code !== 'origin_unavailable') return origin;
+  const others = skipped.map(({ why }) => why).join(' ');
+  return new MemoryError(origin.code, `${others} ${origin.message}`, origin.hint, origin);
+}
 
 /**
  * The origin as a tier: recent documents in a mirror in memory, brought to the head before each answer; a document by

@@ -4,8 +4,23 @@ import { join } from 'node:path';
 import { startServer, type TestServer } from '../server.js';
 import { type AtEnd, type Component, githubComponent, postgresComponent } from './components.js';
 
-/** As short as a machine under load allows; each is twice the one before, so that it can be told which one was waited for. */
-export const DEADLINES = { mirror: 1_000, read: 2_500, save: 5_000 };
+export type Deadlines = Record<'mirror' | 'read' | 'save', number>;
+
+/** For what never answers, and so need not be waited for; and for what answers, on a machine under whatever load. */
+const SHORT: Deadlines = { mirror: 800, read: 1_500, save: 4_000 };
+const LONG: Deadlines = { mirror: 8_000, read: 15_000, save: 25_000 };
+/** For what hangs, and answers later. */
+const MIDDLE: Deadlines = { mirror: 3_000, read: 5_000, save: 5_000 };
+
+/** The deadlines of a server, in ms: `broken` are waited for briefly, or (`returns`) not too long. */
+export function deadlinesFor(broken: ComponentName[], returns: boolean): Deadlines {
+  const less = returns ? MIDDLE : SHORT;
+  return {
+    mirror: broken.includes('Postgres') ? less.mirror : LONG.mirror,
+    read: broken.includes('GitHub') ? less.read : LONG.read,
+    save: broken.includes('GitHub') ? less.save : LONG.save,
+  };
+}
 
 export const COMPONENTS = ['GitHub', 'Postgres'] as const;
 export type ComponentName = (typeof COMPONENTS)[number];
@@ -30,13 +45,13 @@ export async function startWorld(atEnd: AtEnd) {
   const folder = mkdtempSync(join(tmpdir(), 'strata-outage-'));
   atEnd(async () => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
 
-  async function start(name: string, project: string): Promise<Instance> {
+  async function start(name: string, project: string, deadlines: Deadlines): Promise<Instance> {
     const server = await startServer({
       MEMORY_HOME: join(folder, name),
       MEMORY_PROJECT: project,
-      MEMORY_MIRROR_DEADLINE: `${DEADLINES.mirror}ms`,
-      MEMORY_READ_DEADLINE: `${DEADLINES.read}ms`,
-      MEMORY_SAVE_DEADLINE: `${DEADLINES.save}ms`,
+      MEMORY_MIRROR_DEADLINE: `${deadlines.mirror}ms`,
+      MEMORY_READ_DEADLINE: `${deadlines.read}ms`,
+      MEMORY_SAVE_DEADLINE: `${deadlines.save}ms`,
       ...Object.assign({}, ...all.map(({ environment }) => environment)),
     });
     atEnd(() => server.close());
@@ -47,7 +62,7 @@ export async function startWorld(atEnd: AtEnd) {
     components,
     github: github.github,
     start,
-    neighbour: await start('neighbour', 'outage/neighbour'),
+    neighbour: await start('neighbour', 'outage/neighbour', MIDDLE),
     /** What must not be in any log or answer. */
     secrets: all.flatMap(({ secrets }) => secrets),
     /** The head was confirmed some minutes ago, which is too long for a `fresh` read. */
