@@ -49,6 +49,7 @@ export async function startWorld(atEnd: AtEnd) {
     const server = await startServer({
       MEMORY_HOME: join(folder, name),
       MEMORY_PROJECT: project,
+      MEMORY_LOG: 'debug',
       MEMORY_MIRROR_DEADLINE: `${deadlines.mirror}ms`,
       MEMORY_READ_DEADLINE: `${deadlines.read}ms`,
       MEMORY_SAVE_DEADLINE: `${deadlines.save}ms`,
