@@ -61,8 +61,10 @@ export async function runRow(world: World, row: Row, slug: string): Promise<Outc
   const outcome = await operate(instance, notes, acknowledged, `${slug}then`, project);
   await world.mend();
   await settle(world, instance, acknowledged);
-  for (const { server } of [instance, world.neighbour])
-    for (const secret of world.secrets) expect(server.stderr()).not.toContain(secret);
+  const said = [...Object.values(outcome.told), outcome.status].map(({ text }) => text);
+  for (const secret of world.secrets)
+    for (const text of [instance.server.stderr(), world.neighbour.server.stderr(), ...said])
+      expect(text).not.toContain(secret);
   await instance.server.close();
   return outcome;
 }
