@@ -1,17 +1,22 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.js';
 import { createConflicts } from './core/conflicts.js';
+import { readDatabaseUrl } from './core/database-url.js';
 import { createEphemeral } from './core/ephemeral.js';
 import type { GitHubTools } from './core/github.js';
 import { shortHash } from './core/hash.js';
 import { createHealth } from './core/health.js';
 import { createHeld } from './core/held.js';
 import type { Log } from './core/log.js';
+import { NO_CACHE } from './core/no-cache.js';
+import { originTier } from './core/origin-tier.js';
 import { createOutbox } from './core/outbox.js';
-import type { Mirror, Origin, ReadTier } from './core/ports.js';
-import { createReader, originTier } from './core/reader.js';
+import type { Cache, Mirror, Origin, ReadTier } from './core/ports.js';
+import { createReader } from './core/reader.js';
 import { createRetention } from './core/retention.js';
 import type { Services } from './core/services.js';
+import { createShelf, type Shelf } from './core/shelf.js';
 import { createSync } from './core/sync.js';
 import { createVerify } from './core/verify.js';
 import { createWriter } from './core/writer.js';
@@ -21,6 +26,7 @@ import { createSqliteMirror } from './tiers/mirror-sqlite.js';
 import { createSqliteMutex } from './tiers/mutex-sqlite.js';
 import { openGitOrigin, pushGitOrigin } from './tiers/origin-git/index.js';
 import { createWorkplace } from './tiers/workplace.js';
+import { VERSION } from './version.js';
 
 export interface App {
   services: Services;
@@ -55,6 +61,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
           limitMs: config.mirrorDeadlineMs,
           onNotice,
         });
+  const shelf = await openShelf(config, origin, key, log);
   const durable = createSqliteDurable(join(config.home, 'durable.db'));
   const mutex = createSqliteMutex(join(config.home, 'locks'));
   const sync = createSync({ origin, mirror, durable, mutex, log });
@@ -71,7 +78,18 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     // A repository on this machine that fails is a broken disk: a queue on it would help nobody.
     enabled: config.outbox && origin.remote,
   });
-  const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, mirrorDeadlineMs, log });
+  const writer = createWriter({
+    origin,
+    mirror,
+    durable,
+    mutex,
+    sync,
+    outbox,
+    saveDeadlineMs,
+    mirrorDeadlineMs,
+    shelf,
+    log,
+  });
 
   const ephemeral = createEphemeral();
   const held = createHeld({ ephemeral, outbox });
@@ -95,6 +113,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
     waiting: async () => (await outbox.waiting()).length > 0,
     behind: writer.behind,
     retention,
+    shelf,
     log,
   });
   const jobs = createJobs({
@@ -124,6 +143,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
       outbox,
       held,
       conflicts: createConflicts({ origin, durable, held, reader, writer, log }),
+      shelf,
       workplace: createWorkplace(),
       jobs,
     },
@@ -133,7 +153,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
       await outbox.close();
       await writer.close();
       await retention.close();
-      for (const each of [memory, mutex, durable, mirror, origin]) await each?.close();
+      for (const each of [memory, shelf, mutex, durable, mirror, origin]) await each?.close();
     },
   };
 }
@@ -144,6 +164,21 @@ async function openOrigin({ github, repo, home, branch, readDeadlineMs }: Config
     return createGitHubOrigin({ ...github, branch, readDeadlineMs });
   }
   return openGitOrigin({ path: repo ?? join(home, 'origin.git'), own: repo === null, branch });
+}
+
+async function openShelf(config: Config, origin: Origin, key: string, log: Log): Promise<Shelf> {
+  const { redisUrl, databaseUrl, home } = config;
+  const cache: Cache =
+    redisUrl === undefined
+      ? NO_CACHE
+      : (await import('./tiers/cache-redis.js')).createRedisCache({
+          url: redisUrl,
+          onState: (state, why) => log[state === 'up' ? 'info' : 'warn']('cache', { state, why }),
+        });
+  // What is at one place is one mirror, whoever reads it.
+  const mirror =
+    databaseUrl === undefined ? `${hostname()}:${join(home, 'mirror', key)}` : readDatabaseUrl(databaseUrl).label;
+  return createShelf({ cache, origin: origin.name, mirror, program: VERSION });
 }
 
 /** For the commands that bring a memory to GitHub. */

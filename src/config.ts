@@ -10,6 +10,7 @@ import { LIMITS } from './core/limits.js';
 import { LOG_LEVELS, type LogLevel } from './core/log.js';
 import { editDistance, nearest } from './core/nearest.js';
 import { projectName } from './core/project.js';
+import { readRedisUrl } from './core/redis-url.js';
 import { LATER, VARIABLES } from './core/variables.js';
 
 export interface Config {
@@ -31,6 +32,8 @@ export interface Config {
   /** The mirror's Postgres, with its secrets; undefined: SQLite. */
   databaseUrl: string | undefined;
   databaseReadUrl: string | undefined;
+  /** The cache's Redis, with its secrets; undefined: no cache. */
+  redisUrl: string | undefined;
   project: string | undefined;
   /** What Claude Code says of where it works. */
   clientFolder: string | undefined;
@@ -57,6 +60,8 @@ export interface GitHubConfig {
 }
 
 export { VARIABLES };
+
+const POSTGRES_LIKE = 'postgres://user:password@host:5432/database?sslmode=require';
 
 type Values = Partial<Record<(typeof VARIABLES)[number]['name'], { value: string; source: string }>>;
 
@@ -99,6 +104,7 @@ export function settingsOf(config: Config): { name: string; value: string; sourc
     MEMORY_HOME: config.home,
     DATABASE_URL: shown(config.databaseUrl),
     DATABASE_READ_URL: shown(config.databaseReadUrl),
+    REDIS_URL: config.redisUrl === undefined ? '' : readRedisUrl(config.redisUrl).label,
     MEMORY_PROJECT: config.project ?? '',
     MEMORY_STALE_AFTER: inWords(config.staleAfterMs),
     MEMORY_SYNC_CRON: config.syncCron ?? 'off',
@@ -144,9 +150,6 @@ function fromEnvironment(environment: NodeJS.ProcessEnv, warnings: string[]): Va
       if (slip) throw bad(name, 'is not a variable of strata-memory', `Did you mean ${slip}?`);
       warnings.push(`${name} is not a variable of strata-memory: ignored.`);
     }
-  }
-  for (const name of ['REDIS_URL']) {
-    if (environment[name]) warnings.push(`${name} has no effect in this version.`);
   }
   return values;
 }
@@ -213,8 +216,9 @@ function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'>
     saveDeadlineMs: waitOf('MEMORY_SAVE_DEADLINE', text('MEMORY_SAVE_DEADLINE'), LIMITS.saveDeadlineMs),
     mirrorDeadlineMs: waitOf('MEMORY_MIRROR_DEADLINE', text('MEMORY_MIRROR_DEADLINE'), LIMITS.mirrorWriteMs),
     branch: text('MEMORY_BRANCH'),
-    databaseUrl: databaseOf('DATABASE_URL', text('DATABASE_URL')),
-    databaseReadUrl: databaseOf('DATABASE_READ_URL', text('DATABASE_READ_URL')),
+    databaseUrl: urlOf('DATABASE_URL', text('DATABASE_URL'), readDatabaseUrl, POSTGRES_LIKE),
+    databaseReadUrl: urlOf('DATABASE_READ_URL', text('DATABASE_READ_URL'), readDatabaseUrl, POSTGRES_LIKE),
+    redisUrl: urlOf('REDIS_URL', text('REDIS_URL'), readRedisUrl, 'redis://user:password@host:6379, rediss:// for TLS'),
     project: projectOf(text('MEMORY_PROJECT')),
     staleAfterMs: durationOf('MEMORY_STALE_AFTER', text('MEMORY_STALE_AFTER') ?? '1h'),
     syncCron: cronOf('MEMORY_SYNC_CRON', text('MEMORY_SYNC_CRON') ?? '*/15 * * * *'),
@@ -281,13 +285,17 @@ function waitOf(name: string, given: string | undefined, usualMs: number): numbe
   return ms;
 }
 
-function databaseOf(name: string, text: string | undefined): string | undefined {
+function urlOf(
+  name: string,
+  text: string | undefined,
+  read: (text: string) => unknown,
+  like: string,
+): string | undefined {
   try {
-    if (text !== undefined) readDatabaseUrl(text);
+    if (text !== undefined) read(text);
     return text;
   } catch (error) {
-    const hint = 'Write it as postgres://user:password@host:5432/database?sslmode=require.';
-    throw bad(name, error instanceof Error ? error.message : 'cannot be read', hint);
+    throw bad(name, error instanceof Error ? error.message : 'cannot be read', `Write it as ${like}.`);
   }
 }
 

@@ -103,6 +103,32 @@ const VALUES: Record<
     good: [['500ms', 500]],
     bad: [['0s', /is no time between/]],
   },
+  REDIS_URL: {
+    field: 'redisUrl',
+    initial: undefined,
+    good: [
+      'redis://127.0.0.1',
+      'redis://ann:hunter2secret@cache.example:6380/3',
+      'rediss://:hunter2%25@[::1]?ca=/etc/ca.pem',
+      'redis://one:7000,two:7001',
+      'redis+cluster://ann:hunter2secret@one:7000',
+      'rediss+cluster://one,two',
+    ].map((value) => [value, value]),
+    bad: [
+      ['hunter2secret', /is no redis:/],
+      ['http://ann:hunter2secret@h', /is no redis:/],
+      ['redis://', /is no URL|has no host/],
+      ['redis://h:hunter2secret', /is no URL/],
+      ['redis://h:0', /has a port that is none/],
+      ['redis://h:70000', /is no URL/],
+      ['redis://ann:hunter2secret@h/memory', /has a database that is no number/],
+      ['redis://ann:hunter2secret@one,two/1', /names a database/],
+      ['redis://:hunter2%@h', /has a % that is no escape/],
+      ['redis://:hunter2secret@h?tls=hunter2secret', /has a parameter that is not known/],
+      ['redis://:hunter2secret@h?ca=/x', /needs rediss/],
+      ['redis://:hunter2secret@h#x', /has a #/],
+    ],
+  },
   MEMORY_PROJECT: {
     field: 'project',
     initial: undefined,
@@ -290,7 +316,6 @@ test('an unknown MEMORY_ name is a warning, without its value', () => {
 test('what a later version will know is said to have no effect; encryption is refused rather than left out', () => {
   const later = {
     MEMORY_EMBEDDINGS: 'x',
-    REDIS_URL: 'redis://u:hunter2secret@h/0',
   };
   const { warnings } = readConfig([], later).config;
   expect(warnings.map((each) => each.split(' ')[0]).sort()).toEqual(Object.keys(later).sort());
@@ -313,6 +338,14 @@ test('a database is shown without who asks and how; a replica alone does nothing
   expect(readConfig([], { DATABASE_READ_URL: url }).config.warnings).toEqual([
     'DATABASE_READ_URL has no effect without DATABASE_URL, its primary.',
   ]);
+});
+
+test('a cache is shown without who asks', () => {
+  const shown = (REDIS_URL: string) =>
+    settingsOf(readConfig([], { REDIS_URL }).config).find(({ name }) => name === 'REDIS_URL')?.value;
+  expect(shown('redis://ann:hunter2secret@h/3')).toBe('redis://h:6379/3');
+  expect(shown('rediss://:hunter2secret@[::1]:7?ca=/x')).toBe('rediss://[::1]:7');
+  expect(shown('redis://ann:hunter2secret@one:7000,two')).toBe('redis+cluster://one:7000,two:6379');
 });
 
 test('where the client works is taken from CLAUDE_PROJECT_DIR', () => {

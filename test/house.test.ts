@@ -28,7 +28,7 @@ const room = (file: string) => (file.includes('/') ? (file.split('/')[0] as stri
 /** Who may import whom. `version` is a fact, not a room. */
 const MAY: Record<string, string[]> = {
   main: ['app', 'config', 'core', 'faces', 'operations', 'version'],
-  app: ['config', 'core', 'jobs', 'tiers'],
+  app: ['config', 'core', 'jobs', 'tiers', 'version'],
   config: ['core'],
   faces: ['core', 'faces', 'operations', 'version'],
   operations: ['core', 'operations', 'version'],

@@ -2,6 +2,7 @@ import { shortHash } from './hash.js';
 import type { JobState } from './job.js';
 import type { Provenance } from './reader.js';
 import type { Redactions } from './redact.js';
+import type { ShelfStatus } from './shelf.js';
 
 /**
  * Stored text as a model should see it: data between two marks that the text itself cannot hold, since their name is a
@@ -40,6 +41,17 @@ export function unconfirmedLine({ queued, unknown, conflicts, why }: Unconfirmed
     conflicts > 0 ? `${conflicts} queued edits lost to a newer version (\`strata-memory conflicts\`)` : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `UNCONFIRMED: ${parts.join('; ')}.${why === '' ? '' : ` ${why}`}`;
+}
+
+/** Where the cache is, how often it had what was looked for in this process, and what went wrong last. */
+export function cacheLine({ place, hits, misses, lastFailure }: ShelfStatus): string {
+  const asked = hits + misses;
+  const rate = asked === 0 ? 'nothing asked yet' : `${Math.round((hits / asked) * 100)} % of ${asked} found`;
+  const failure =
+    lastFailure === null
+      ? 'no failure'
+      : `last failure ${age(Math.max(0, Date.now() - lastFailure.atMs))} ago: ${lastFailure.message}`;
+  return `${place}, ${rate}, ${failure}`;
 }
 
 export function age(ms: number): string {

@@ -5,8 +5,16 @@ import type { Mirror } from './ports.js';
 import type { Sync } from './sync.js';
 import { within } from './within.js';
 
+export interface HealerDependencies {
+  mirror: Mirror;
+  sync: Sync;
+  log: Log;
+  /** The mirror has all that it was asked to have. */
+  healed?(): void;
+}
+
 /** A writer that could not place its doubt, or its note, in the mirror keeps trying to while it lives. */
-export function createHealer({ mirror, sync, log }: { mirror: Mirror; sync: Sync; log: Log }) {
+export function createHealer({ mirror, sync, log, healed: onHealed }: HealerDependencies) {
   /** How many times it was asked for: a save that fails while an earlier one is healed needs a run of its own. */
   let asked = 0;
   let healed = 0;
@@ -22,6 +30,7 @@ export function createHealer({ mirror, sync, log }: { mirror: Mirror; sync: Sync
         await mark();
         await sync.run({ reason: 'heal' });
         healed = target;
+        if (healed === asked) onHealed?.();
       } catch (error) {
         log.warn('the mirror is still behind a save', { why: explain(error) });
         await delay(waitMs, undefined, { ref: false });

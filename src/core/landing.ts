@@ -6,6 +6,7 @@ import { indexDocument } from './index-document.js';
 import type { Log } from './log.js';
 import { reach } from './points.js';
 import type { CommitResult, Durable, Mirror, Origin } from './ports.js';
+import type { Shelf } from './shelf.js';
 import type { Sync } from './sync.js';
 import { within } from './within.js';
 
@@ -34,19 +35,23 @@ export interface LandingDependencies {
   durable: Durable;
   sync: Sync;
   healer: Healer;
+  shelf: Shelf;
   log: Log;
 }
 
 /** After the commit: the mirror, the receipts, the audit. Nothing here can cost a save any more. */
-export function createLanding({ origin, mirror, durable, sync, healer, log }: LandingDependencies) {
+export function createLanding({ origin, mirror, durable, sync, healer, shelf, log }: LandingDependencies) {
   async function place(commit: Landed, warnings: string[]): Promise<void> {
     const { group, prepared, result, doubted } = commit;
     let placed = false;
+    let applied = false;
+    let heal = false;
     try {
       reach('save:before-apply');
-      placed = await applyStep(commit);
+      applied = await applyStep(commit);
+      placed = applied;
       // A mirror that could not take the doubt has had its time: nobody waits for it once more.
-      if (!placed && !doubted) healer.heal();
+      if (!placed && !doubted) heal = true;
       else if (!placed) {
         // Somebody else's step lies between: the trees tell.
         await within(commit.patience.leftMs, sync.run({ reason: 'after a save' }));
@@ -58,8 +63,12 @@ export function createLanding({ origin, mirror, durable, sync, healer, log }: La
       warnings.push(
         `mirror: ${toMemoryError(error).message} The note is safe at the origin; the next read brings the mirror up to date.`,
       );
-      healer.heal();
+      heal = true;
     }
+    reach('save:before-cache');
+    await shelve(commit, placed, applied, warnings);
+    reach('save:after-cache');
+    if (heal) healer.heal();
     const mirrored = placed ? 'saved' : 'behind';
     for (const { pending, change } of prepared) {
       const blob = result.blobs.get(change.path) ?? '';
@@ -72,6 +81,30 @@ export function createLanding({ origin, mirror, durable, sync, healer, log }: La
         .audit({ origin: origin.name, subject, client, action, target: change.path })
         .catch((error) => log.warn('audit row not written', { why: explain(error) }));
     }
+  }
+
+  /** Into the cache: what the mirror has, so that it is near; what it has not, so that others can see it meanwhile. */
+  async function shelve(
+    { prepared, result, generation }: Landed,
+    placed: boolean,
+    applied: boolean,
+    warnings: string[],
+  ): Promise<void> {
+    if (!shelf.on) return;
+    const { commit } = result.head;
+    // Where a sync brought it there, the next read says where the mirror stands.
+    if (placed && !applied) return;
+    const stand = applied && generation !== null ? { commit, generation: generation + 1 } : null;
+    const notes = prepared.map(({ change }) => ({
+      path: change.path,
+      blob: result.blobs.get(change.path) ?? '',
+      content: change.content as Uint8Array,
+    }));
+    if (await shelf.saved(notes, commit, stand)) return;
+    const why = shelf.failure();
+    // A cache that is not connected yet has not failed; the mirror has the note.
+    if (stand === null || why !== null)
+      warnings.push(`cache: ${why ?? 'It is not connected yet.'} The note is safe at the origin.`);
   }
 
   /** False where the mirror did not stand at the commit's parent from before it was sent until now. */

@@ -52,6 +52,15 @@ export const LIMITS = {
   postgresSchemaMs: 30_000,
   /** A connection that nobody used for so long is closed. */
   postgresIdleMs: 60_000,
+  /** The most that anything waits for the cache. */
+  cacheMs: 50,
+  /** From the first use of the cache to loading its client, which takes longer than an answer. */
+  cacheStartMs: 100,
+  /** A connection to the cache, with its login. */
+  cacheConnectMs: 2_000,
+  /** How long a cache that failed is left alone: at first, and at most. */
+  cacheRestMs: 250,
+  cacheRestMostMs: 30_000,
   saveDeadlineMs: 30_000,
   doubtGraceMs: 5_000,
   saveTurnMs: 10_000,
@@ -102,6 +111,19 @@ export const LIMITS = {
   /** Tries of a transaction that lost against another. */
   postgresAttempts: 5,
   ephemeralNotes: 200,
+
+  // The cache.
+  cacheSeconds: 60 * 60,
+  /** Larger values are not cached. */
+  cacheValueBytes: 8 * 1024 * 1024,
+  /** Values from this size on are compressed. */
+  cachePackBytes: 2_048,
+  /** Tries of a change that lost against another. */
+  cacheAttempts: 5,
+  /** Values that are on their way to the cache at a time; more are not sent. */
+  cacheUnderWay: 64,
+  /** Saves in the cache whose mirror step failed. */
+  cacheLate: 200,
 
   // Saves that wait for the origin.
   outboxAlert: 100,

@@ -19,6 +19,8 @@ export const POINTS = [
   'save:before-apply',
   'save:inside-apply',
   'save:after-apply',
+  'save:before-cache',
+  'save:after-cache',
   'outbox:after-keep',
   'outbox:before-send',
   'outbox:after-send',

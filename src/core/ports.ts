@@ -168,6 +168,11 @@ export interface View {
   contents(afterPath: string, limit: number): Promise<(Document & { content: Uint8Array | null; indexed: boolean })[]>;
 }
 
+/** What an operation reads through. Documents that are handed out are remembered, so that they can be verified. */
+export interface Reading extends View {
+  content(document: Document): Promise<Uint8Array>;
+}
+
 export interface SameSave {
   project: string;
   author: string;
@@ -249,6 +254,41 @@ export interface Lease {
   outcome: Outcome | null;
   note: string;
   nowMs: number;
+}
+
+/** How the cache does, seen from this process. */
+export interface CacheStatus {
+  state: 'up' | 'down' | 'connecting';
+  /** Where it is, without secrets. */
+  place: string;
+  /** Of the last command that was answered, in ms; null: none was. */
+  latencyMs: number | null;
+  /** What went wrong last, and what to do about it. */
+  lastFailure: { message: string; hint: string; atMs: number } | null;
+}
+
+/**
+ * Values under keys, for a while; may be emptied at any time. Nothing here throws, and nothing takes longer than its
+ * limit: a cache that fails is a miss, and remembers why. A value that is not what was put there is a miss.
+ */
+export interface Cache {
+  /** False: there is none, and nothing needs to be worked out for it. */
+  readonly on: boolean;
+  get(key: string): Promise<Uint8Array | null>;
+  /** False where it was not kept. */
+  set(key: string, value: Uint8Array, ttlSeconds: number): Promise<boolean>;
+  /**
+   * Puts what `change` makes of the value that stands there, unless somebody else was there in between: then again.
+   * False where it was not kept; `change` answering null leaves things as they are, which is true.
+   */
+  update(key: string, ttlSeconds: number, change: (current: Uint8Array | null) => Uint8Array | null): Promise<boolean>;
+  drop(key: string): Promise<boolean>;
+  failure(): CacheStatus['lastFailure'];
+  /** Waits for the first connection, which may take longer than a command; false where there is none for now. */
+  connected(): Promise<boolean>;
+  /** Asks it, too: null where there is none. */
+  describe(): Promise<CacheStatus | null>;
+  close(): Promise<void>;
 }
 
 export interface SyncRun {

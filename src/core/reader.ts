@@ -1,12 +1,14 @@
-import { type Caller, maySee } from './caller.js';
-import { type Document, parseDocument } from './documents.js';
+import type { Caller } from './caller.js';
+import type { Document } from './documents.js';
 import { explain, MemoryError, toMemoryError } from './errors.js';
 import { isBlob } from './hash.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
+import { createMeanwhile, type Found, nobodyAnswers } from './meanwhile.js';
 import { pathOfId } from './paths.js';
-import type { Mirror, MirrorState, Origin, ReadTier, Tip, View } from './ports.js';
+import type { Mirror, MirrorState, Origin, Reading, ReadTier, Tip, View } from './ports.js';
 import type { Retention } from './retention.js';
+import { NO_SHELF, type Question, type Shelf, standOf } from './shelf.js';
 import type { Sync } from './sync.js';
 import { within } from './within.js';
 
@@ -31,11 +33,6 @@ export interface Answer<T> {
   provenance: Provenance;
 }
 
-/** What an operation reads through. Documents that are handed out are remembered, so that they can be verified. */
-export interface Reading extends View {
-  content(document: Document): Promise<Uint8Array>;
-}
-
 export interface ReaderDependencies {
   origin: Origin;
   mirror: Mirror;
@@ -49,7 +46,19 @@ export interface ReaderDependencies {
   behind?: () => boolean;
   /** Is told what was read, and what the mirror did not keep. */
   retention?: Pick<Retention, 'used' | 'fetched'>;
+  /** Default: no cache. */
+  shelf?: Shelf;
   log: Log;
+}
+
+/** One call of `read`. */
+interface Call<T> {
+  caller: Caller;
+  wanted: Consistency | undefined;
+  usual: Consistency;
+  work(reading: Reading): Promise<T>;
+  /** What the answer may be kept under. */
+  question: Question | undefined;
 }
 
 /** What one answer touched, by path; `absent` by the id that was asked for. */
@@ -59,6 +68,10 @@ interface Seen {
   opened: Set<string>;
   damaged: Set<string>;
   absent: Set<string>;
+  /** Which blob the bytes that were handed out are. */
+  blobs: WeakMap<Uint8Array, string>;
+  /** Something came from the cache. */
+  cached: boolean;
 }
 
 interface Freshness {
@@ -72,21 +85,25 @@ class Replaced extends Error {}
 
 export function createReader(dependencies: ReaderDependencies) {
   const { origin, mirror, sync, fallback, staleAfterMs, waiting, behind, retention, log } = dependencies;
+  const { shelf = NO_SHELF } = dependencies;
+  const meanwhile = createMeanwhile({ origin, shelf, behind });
   let told = 0;
 
   /**
    * Answers through the nearest tier that can. `wanted` is what the caller asked for; without it `usual` holds, and an
-   * answer whose head is in doubt or was last confirmed too long ago is treated as `fresh`.
+   * answer whose head is in doubt or was last confirmed too long ago is treated as `fresh`. With a `question` the answer,
+   * which must then depend on nothing but the question, the caller and the memory, may be kept in the cache.
    */
   async function read<T>(
     caller: Caller,
     wanted: Consistency | undefined,
     usual: Consistency,
     work: (reading: Reading) => Promise<T>,
+    question?: Question,
   ): Promise<Answer<T>> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await readOnce(caller, wanted, usual, work);
+        return await readOnce({ caller, wanted, usual, work, question });
       } catch (error) {
         if (!(error instanceof Replaced)) throw error;
         if (attempt > 2)
@@ -99,31 +116,34 @@ export function createReader(dependencies: ReaderDependencies) {
     }
   }
 
-  async function readOnce<T>(
-    caller: Caller,
-    wanted: Consistency | undefined,
-    usual: Consistency,
-    work: (reading: Reading) => Promise<T>,
-  ): Promise<Answer<T>> {
+  async function readOnce<T>(call: Call<T>): Promise<Answer<T>> {
     const skipped: Provenance['skipped'] = [];
     let freshness: Freshness = { note: null, confirmed: false };
     try {
-      freshness = await freshen(wanted, usual);
+      freshness = await freshen(call.wanted, call.usual);
     } catch (error) {
       const known = toMemoryError(error);
       if (known.code !== 'mirror_unavailable') throw known;
       log.warn('mirror skipped', { why: explain(error) });
       skipped.push({ tier: mirror.name, why: known.message });
     }
+    let lastResort: Found<T> | null = null;
     for (const tier of skipped.length === 0 ? [async () => mirror, fallback] : [fallback]) {
       let name: string = mirror.name;
       try {
+        if (tier === fallback) {
+          const found = await withoutMirror(call);
+          if (found && !found.lacking) return fromCache(found, skipped);
+          lastResort = found;
+        }
         const opened = await tier();
         name = opened.name;
-        return await readFrom(opened, caller, wanted === 'verified', freshness, skipped, work);
+        return await readFrom(opened, call, freshness, skipped);
       } catch (error) {
         if (error instanceof Replaced) throw error;
         const known = toMemoryError(error);
+        if (lastResort && nobodyAnswers(known))
+          return fromCache(lastResort, [...skipped, { tier: name, why: known.message }]);
         // A tier that cannot be reached goes on to the next; a wrong answer never does.
         if (known.code !== 'mirror_unavailable') throw skipped.length > 0 ? bothFailed(known, skipped) : known;
         log.warn('tier skipped', { tier: name, why: explain(error) });
@@ -137,21 +157,48 @@ export function createReader(dependencies: ReaderDependencies) {
     );
   }
 
+  /** What the cache has to say while the mirror says nothing. Proofs never come from there. */
+  async function withoutMirror<T>({ caller, wanted, work, question }: Call<T>): Promise<Found<T> | null> {
+    if (!shelf.on || wanted === 'verified' || question === undefined) return null;
+    return meanwhile.find(caller, wanted === 'fast', question, work);
+  }
+
+  function fromCache<T>(found: Found<T>, skipped: Provenance['skipped']): Answer<T> {
+    const { value, commit, generation, confirmed, note } = found;
+    const ageMs = confirmed ? 0 : null;
+    return {
+      value,
+      provenance: { tier: 'cache', commit, generation, ageMs, verified: false, skipped, notes: [note, ...news()] },
+    };
+  }
+
   async function readFrom<T>(
     tier: ReadTier,
-    caller: Caller,
-    verified: boolean,
+    call: Call<T>,
     freshness: Freshness,
     skipped: Provenance['skipped'],
-    work: (reading: Reading) => Promise<T>,
   ): Promise<Answer<T>> {
+    const verified = call.wanted === 'verified';
+    const { caller, question } = call;
     for (let attempt = 0; ; attempt++) {
-      const seen: Seen = { used: new Map(), opened: new Set(), damaged: new Set(), absent: new Set() };
+      const seen: Seen = {
+        used: new Map(),
+        opened: new Set(),
+        damaged: new Set(),
+        absent: new Set(),
+        blobs: new WeakMap(),
+        cached: false,
+      };
+      const readAtMs = performance.now();
       const answer = await tier
         .snapshot(async (view) => {
           const state = await view.state();
           if (tier === mirror && freshness.confirmed && state.head === null) throw new Replaced();
-          return { value: await work(track(view, seen)), state };
+          // Under the commit and generation that this very snapshot stands at, and no other.
+          const stand = tier === mirror && !verified ? standOf(state) : null;
+          const kept = stand && question ? await shelf.answer(caller, question, stand) : null;
+          if (kept) return { value: kept.value as T, state, stand, kept: true };
+          return { value: await call.work(track(view, seen, verified)), state, stand, kept: false };
         })
         .catch(async (error: unknown) => {
           // What was not found because its row is gone from the mirror is there all the same.
@@ -164,7 +211,11 @@ export function createReader(dependencies: ReaderDependencies) {
         for (const path of await disproved(caller, tier, seen.used, answer.state)) seen.damaged.add(path);
       if (answer && seen.damaged.size === 0) {
         if (tier === mirror) retention?.used([...seen.opened]);
-        return { value: answer.value, provenance: describe(tier, answer.state, freshness, verified, skipped) };
+        const { value, state, stand, kept } = answer;
+        if (stand) shelf.stands(stand, readAtMs);
+        if (stand && question && !kept) shelf.keep(caller, question, stand, value, (bytes) => seen.blobs.get(bytes));
+        const name = kept || seen.cached ? 'cache' : tier.name;
+        return { value, provenance: { ...describe(tier, state, freshness, verified, skipped), tier: name } };
       }
       if (attempt > 0 || tier !== mirror)
         throw new MemoryError(
@@ -206,18 +257,19 @@ export function createReader(dependencies: ReaderDependencies) {
   }
 
   /** Wraps a snapshot: remembers what it gives, checks every content against its blob id, fetches what is not kept. */
-  function track(view: View, { used, opened, damaged, absent }: Seen): Reading {
+  function track(view: View, seen: Seen, verified: boolean): Reading {
     const remember = <D extends Document>(document: D): D => {
-      used.set(document.path, document);
+      seen.used.set(document.path, document);
       return document;
     };
     return {
       ...view,
       async get(caller, id) {
         const document = await view.get(caller, id);
-        if (!document) absent.add(id);
-        else if (document.content && !isBlob(document.blob, document.content)) damaged.add(document.path);
-        if (document) opened.add(document.path);
+        if (!document) seen.absent.add(id);
+        else if (document.content && !isBlob(document.blob, document.content)) seen.damaged.add(document.path);
+        else if (document.content) seen.blobs.set(document.content, document.blob);
+        if (document) seen.opened.add(document.path);
         return document && remember(document);
       },
       list: async (...args) => (await view.list(...args)).map(remember),
@@ -227,14 +279,19 @@ export function createReader(dependencies: ReaderDependencies) {
         return hits;
       },
       async content(document) {
-        const bytes = (await origin.read([document.blob])).get(document.blob);
-        if (!bytes || !isBlob(document.blob, bytes))
+        const { blob } = document;
+        const kept = verified ? null : await shelf.content(blob);
+        if (kept) seen.cached = true;
+        const bytes = kept ?? (await origin.read([blob])).get(blob);
+        if (!bytes || !isBlob(blob, bytes))
           throw new MemoryError(
             'origin_unavailable',
             'The origin does not give the bytes of this document.',
             'Run sync_now, then read it again; if that does not help, `git fsck` in the repository.',
           );
         retention?.fetched(document, bytes);
+        seen.blobs.set(bytes, blob);
+        if (!kept) shelf.keepContent(blob, bytes);
         return bytes;
       },
     };
@@ -337,40 +394,4 @@ function bothFailed(origin: MemoryError, skipped: Provenance['skipped']): Memory
   if (origin.code !== 'origin_unavailable') return origin;
   const others = skipped.map(({ why }) => why).join(' ');
   return new MemoryError(origin.code, `${others} ${origin.message}`, origin.hint, origin);
-}
-
-/**
- * The origin as a tier: recent documents in a mirror in memory, brought to the head before each answer; a document by
- * its id is looked up at the origin itself, however old.
- */
-export function originTier(origin: Origin, memory: Mirror, memorySync: Sync): ReadTier {
-  return {
-    name: 'origin',
-    async snapshot(work) {
-      const { head } = await memorySync.run({ reason: 'read', newest: LIMITS.degradedDocuments });
-      return memory.snapshot((view) =>
-        work({
-          ...view,
-          async get(caller, id) {
-            const near = await view.get(caller, id);
-            if (near || head === null) return near;
-            const path = pathOfId(id);
-            // As the sync sees it: what `.strataignore` leaves out is no document here either.
-            const blob = (await memorySync.expected(head)).get(path);
-            const content = blob && (await origin.read([blob])).get(blob);
-            if (!blob || !content) return null;
-            const { document } = parseDocument({
-              path,
-              blob,
-              type: 'file',
-              bytes: content.length,
-              content,
-              changedMs: (await origin.times(head.commit, new Set([path]))).get(path) ?? Date.now(),
-            });
-            return maySee(caller, document) ? { ...document, content } : null;
-          },
-        }),
-      );
-    },
-  };
 }

@@ -5,6 +5,7 @@ import type { Jobs } from './job.js';
 import type { Outbox } from './outbox.js';
 import type { Durable, Mirror, Origin, Workplace } from './ports.js';
 import type { Reader } from './reader.js';
+import type { Shelf } from './shelf.js';
 import type { Sync } from './sync.js';
 import type { Verify } from './verify.js';
 import type { Writer } from './writer.js';
@@ -22,6 +23,8 @@ export interface Services {
   outbox: Outbox;
   held: Held;
   conflicts: Conflicts;
+  /** The cache. */
+  shelf: Shelf;
   workplace: Workplace;
   jobs: Jobs;
 }

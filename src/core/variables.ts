@@ -85,6 +85,13 @@ export const VARIABLES = [
     about: 'a replica of that Postgres, to read from',
   },
   {
+    name: 'REDIS_URL',
+    flag: 'redis-url',
+    value: 'url',
+    about:
+      'redis://… or rediss://… (TLS) of a cache; several hosts, or redis+cluster://…, for a cluster; default: none',
+  },
+  {
     name: 'MEMORY_PROJECT',
     flag: 'project',
     value: 'name',

@@ -25,6 +25,7 @@ import { reach } from './points.js';
 import type { Durable, Mirror, Mutex, Origin, Tip } from './ports.js';
 import { createPreparer, nameOf } from './prepare.js';
 import type { Redactions } from './redact.js';
+import { NO_SHELF, type Shelf } from './shelf.js';
 import type { Sync } from './sync.js';
 import { within } from './within.js';
 
@@ -37,6 +38,8 @@ export interface WriterDependencies {
   outbox: Outbox;
   saveDeadlineMs: number;
   mirrorDeadlineMs: number;
+  /** Default: no cache. */
+  shelf?: Shelf;
   log: Log;
 }
 
@@ -56,11 +59,12 @@ class Unsettled extends Error {
  */
 export function createWriter(dependencies: WriterDependencies) {
   const { origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, mirrorDeadlineMs, log } = dependencies;
+  const { shelf = NO_SHELF } = dependencies;
   let waiting: Pending[] = [];
   let working: Promise<void> | undefined;
   const preparer = createPreparer({ origin, mirror, sync });
-  const healer = createHealer({ mirror, sync, log });
-  const landing = createLanding({ origin, mirror, durable, sync, healer, log });
+  const healer = createHealer({ mirror, sync, log, healed: () => shelf.settled() });
+  const landing = createLanding({ origin, mirror, durable, sync, healer, shelf, log });
   const inFlight = new Map<string, Promise<Receipt>>();
 
   async function save(caller: Caller, draft: Draft, signal?: AbortSignal): Promise<Receipt> {

@@ -61,6 +61,7 @@ export const listProjects = defineOperation({
           };
         });
       },
+      { name: 'list_projects', input: null },
     );
     return {
       projects: value.filter(({ status }) => input.status === undefined || status === input.status),

@@ -92,6 +92,7 @@ export const listSessions = defineOperation({
         total: await reading.count(caller, filter),
         near: await nearestProjects(reading, caller, filter.project),
       }),
+      { name: 'list_sessions', input: { filter, limit, after } },
     );
     const all = await services.held.list(caller, filter);
     const paths = new Set(all.map(({ document }) => document.path));

@@ -70,6 +70,7 @@ export const loadContext = defineOperation({
           near: found.length > 0 ? [] : ((await nearestProjects(reading, caller, named)) ?? []),
         };
       },
+      { name: 'load_context', input: named },
     );
     const held = await services.held.list(caller, { project: named });
     const paths = new Set(held.map(({ document }) => document.path));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { toMemoryError } from '../core/errors.js';
-import { age, branchLine, fence, jobAlerts, jobsLine, kilobytes, unconfirmedLine } from '../core/format.js';
+import { age, branchLine, cacheLine, fence, jobAlerts, jobsLine, kilobytes, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { VERSION } from '../version.js';
 import { defineOperation } from './operation.js';
@@ -87,6 +87,12 @@ export const memoryStatus = defineOperation({
     });
     const jobs = await services.jobs.states();
     alerts.push(...jobAlerts(jobs));
+    const cache = await services.shelf.describe();
+    if (cache !== null) {
+      const { lastFailure } = cache;
+      tiers.push({ name: 'cache', state: cache.state, detail: cacheLine(cache), tookMs: cache.latencyMs ?? 0 });
+      if (cache.state === 'down' && lastFailure) alerts.push(`${lastFailure.message} ${lastFailure.hint}`);
+    }
     const unconfirmed = await services.outbox.unconfirmed();
     if (unconfirmed.queued + unconfirmed.unknown > LIMITS.outboxAlert)
       alerts.push(`over ${LIMITS.outboxAlert} saves wait for the origin. ${unconfirmed.why}`);

@@ -73,6 +73,7 @@ export const readMemory = defineOperation({
         if (only) return { ...only, content: only.content ?? (await reading.content(only)) };
         throw unknownId(id, ids);
       },
+      { name: 'read_memory', input: id },
     );
     return answerOf(value, input.section, from);
   },

@@ -100,6 +100,7 @@ export const searchMemory = defineOperation({
           near: await nearestProjects(reading, caller, filter.project),
         };
       },
+      { name: 'search_memory', input: { terms, filter, limit } },
     );
     const found = await services.held.search(caller, terms, filter);
     const paths = new Set(found.map(({ document }) => document.id));

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MemoryError, toMemoryError } from '../../core/errors.js';
-import { branchLine, jobAlerts, jobsLine, kilobytes, unconfirmedLine } from '../../core/format.js';
+
+import { branchLine, cacheLine, jobAlerts, jobsLine, kilobytes, unconfirmedLine } from '../../core/format.js';
+
 import { VERSION } from '../../version.js';
 import type { Command, CommandContext } from './command.js';
 
@@ -94,6 +96,19 @@ async function examine({ services, caller, home }: CommandContext): Promise<Chec
       );
     return `${found.checked} documents, all equal to the origin's, ${found.hashed} hashed, ${kilobytes(bytes)}`;
   });
+  const { shelf } = await services();
+  if (shelf.on)
+    await check('cache', async () => {
+      // A value there and back: one that answers and takes nothing is of no use.
+      const kept = await shelf.tries();
+      const status = await shelf.describe();
+      if (status === null || (kept && status.state === 'up')) return status === null ? 'none' : cacheLine(status);
+      const { message, hint } = status.lastFailure ?? {
+        message: `The cache at ${status.place} is not connected yet.`,
+        hint: 'Run doctor again.',
+      };
+      throw new MemoryError('config', message, hint);
+    });
   await check('durable store', async () => {
     const { durable } = opened;
     const { place, schema, sound } = await durable.describe();
