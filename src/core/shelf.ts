@@ -243,8 +243,12 @@ export function createShelf({ cache, origin, mirror, program }: ShelfOptions) {
     },
 
     /** Waits for what is under way, which is never long. */
+    async idle(): Promise<void> {
+      while (underWay.size > 0) await Promise.all(underWay);
+    },
+
     async close(): Promise<void> {
-      await Promise.all(underWay);
+      await this.idle();
       await cache.close();
     },
   };

@@ -33,7 +33,10 @@ export function createRedisCache({ prefix = 'strata', ...options }: RedisCacheOp
       const kept = await connection.run((client) => client.getBuffer(named(key)));
       if (kept === null || kept.value === null) return null;
       const value = await unseal(named(key), kept.value);
-      if (value === null) void drop(key);
+      if (value === null) {
+        connection.distrust();
+        void drop(key);
+      }
       return value;
     },
 

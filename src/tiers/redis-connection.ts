@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { LIMITS } from '../core/limits.js';
 import type { CacheStatus } from '../core/ports.js';
 import { type RedisPlace, readRedisUrl } from '../core/redis-url.js';
-import { type RedisFailure, readFailure, tooLate } from './redis-failure.js';
+import { notOurs, type RedisFailure, readFailure, tooLate } from './redis-failure.js';
 
 export type Client = Redis | Cluster;
 
@@ -135,6 +136,9 @@ export function createRedisConnection(options: RedisConnectionOptions) {
       }
     },
 
+    /** What it gave is not what was put there. */
+    distrust: () => remember(notOurs(place.label)),
+
     status(): CacheStatus {
       const known = state === 'unused' || state === 'closed' ? 'connecting' : state;
       return { state: known, place: place.label, latencyMs, lastFailure };
@@ -169,7 +173,8 @@ async function make(place: RedisPlace, connectMs: number): Promise<Client> {
   };
   if (!place.cluster) {
     const [node] = place.nodes;
-    return new Redis({ ...base, ...node, db, tls: base.tls && { ...base.tls, servername: node?.host } });
+    const named = node && isIP(node.host) === 0 ? { servername: node.host } : {};
+    return new Redis({ ...base, ...node, db, tls: base.tls && { ...base.tls, ...named } });
   }
   return new Cluster(place.nodes, {
     redisOptions: base,

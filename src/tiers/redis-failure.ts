@@ -55,8 +55,16 @@ export function readFailure(error: unknown, label: string): RedisFailure {
   return told(label, `failed${said === '' ? ' or is no Redis' : ` (${said})`}`, 'Look at it and at REDIS_URL.');
 }
 
+export function notOurs(label: string): RedisFailure {
+  return told(label, 'gave what nobody put there', 'See who else writes to keys strata:*; it was thrown away.');
+}
+
 export function tooLate(label: string, limitMs: number): RedisFailure {
-  return told(label, `did not answer within ${limitMs} ms`, 'Look at its load and the way there.');
+  return told(
+    label,
+    `did not answer within ${limitMs} ms`,
+    'Look at its load and the way there, and whether it expects TLS (rediss://).',
+  );
 }
 
 function told(label: string, what: string, hint: string): RedisFailure {
