@@ -186,7 +186,7 @@ export function createShelf({ cache, origin, mirror, program }: ShelfOptions) {
       const now = performance.now();
       const known = pointed?.stand.commit === stand.commit && pointed.stand.generation === stand.generation;
       // Told again from time to time, so that it outlives the answers under it.
-      if (known && pointed !== null && now - pointed.atMs < LIMITS.cacheSeconds * 250) return;
+      if (known && ahead === null && pointed !== null && now - pointed.atMs < LIMITS.cacheSeconds * 250) return;
       pointed = { stand, atMs: now };
       background(async () => {
         if (!(await point(stand, readAtMs))) pointed = null;

@@ -156,7 +156,8 @@ export function createRedisConnection(options: RedisConnectionOptions) {
 
 async function make(place: RedisPlace, connectMs: number): Promise<Client> {
   const { user: username, password, database: db } = place;
-  const { Cluster, Redis } = await import('ioredis');
+  // As one object: a bundle does not know the names in it.
+  const { Cluster, Redis } = (await import('ioredis')).default;
   const base: RedisOptions = {
     username,
     password,
