@@ -8,6 +8,7 @@ import type { GitHubTools } from './core/github.js';
 import { shortHash } from './core/hash.js';
 import { createHealth } from './core/health.js';
 import { createHeld } from './core/held.js';
+import { LIMITS } from './core/limits.js';
 import type { Log } from './core/log.js';
 import { NO_CACHE } from './core/no-cache.js';
 import { originTier } from './core/origin-tier.js';
@@ -36,8 +37,8 @@ export interface App {
   close(): Promise<void>;
 }
 
-/** The only wiring: configuration to tiers to services. Throws `config` or `origin_unavailable` with the remedy. */
-export async function createApp(config: Config, log: Log): Promise<App> {
+/** The only wiring: configuration to tiers to services. The cache is waited for at most `cacheMs`. Throws `config` or `origin_unavailable` with the remedy. */
+export async function createApp(config: Config, log: Log, cacheMs: number = LIMITS.cacheMs): Promise<App> {
   const real = await openOrigin(config);
   const origin: Origin = {
     ...real,
@@ -61,7 +62,7 @@ export async function createApp(config: Config, log: Log): Promise<App> {
           limitMs: config.mirrorDeadlineMs,
           onNotice,
         });
-  const shelf = await openShelf(config, origin, key, log);
+  const shelf = await openShelf(config, origin, key, cacheMs, log);
   const durable = createSqliteDurable(join(config.home, 'durable.db'));
   const mutex = createSqliteMutex(join(config.home, 'locks'));
   const sync = createSync({ origin, mirror, durable, mutex, log });
@@ -166,13 +167,14 @@ async function openOrigin({ github, repo, home, branch, readDeadlineMs }: Config
   return openGitOrigin({ path: repo ?? join(home, 'origin.git'), own: repo === null, branch });
 }
 
-async function openShelf(config: Config, origin: Origin, key: string, log: Log): Promise<Shelf> {
+async function openShelf(config: Config, origin: Origin, key: string, limitMs: number, log: Log): Promise<Shelf> {
   const { redisUrl, databaseUrl, home } = config;
   const cache: Cache =
     redisUrl === undefined
       ? NO_CACHE
       : (await import('./tiers/cache-redis.js')).createRedisCache({
           url: redisUrl,
+          limitMs,
           onState: (state, why) => log[state === 'up' ? 'info' : 'warn']('cache', { state, why }),
         });
   // What is at one place is one mirror, whoever reads it.

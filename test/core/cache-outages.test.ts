@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/core/limits.js';
 import { openApp } from '../support/app.js';
 import { type CachedApp, draft, openCachedApp as open } from '../support/cached-app.js';
 import { tempFolder } from '../support/home.js';
@@ -45,7 +46,7 @@ describe.skipIf(!PROGRAMS)('the program while Redis fails', () => {
   ];
   test.each(failures)('%s, and is back: the answers are right, and nothing waits', async (_, begin, end) => {
     const server = await startRedis();
-    const app = await open({ MEMORY_REPO: bareRepository(), REDIS_URL: server.url() });
+    const app = await open({ MEMORY_REPO: bareRepository(), REDIS_URL: server.url() }, undefined, LIMITS.cacheMs);
     await worksAsEver(app, 'before');
     await begin(server);
     await worksAsEver(app, 'during');

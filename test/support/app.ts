@@ -18,12 +18,16 @@ export interface TestApp extends ReturnType<typeof toolCalls> {
 }
 
 /** The whole app in this process, with a real MCP client over an in-memory pair. Closed when the test ends. */
-export async function openApp(environment: Record<string, string> = {}, subject = 'tester'): Promise<TestApp> {
+export async function openApp(
+  environment: Record<string, string> = {},
+  subject = 'tester',
+  cacheMs?: number,
+): Promise<TestApp> {
   const home = environment.MEMORY_HOME ?? tempFolder();
   const { config } = readConfig([], { MEMORY_PROJECT: 'test/project', ...environment, MEMORY_HOME: home });
   const logged: string[] = [];
   const log = createLog('debug', (line) => logged.push(line));
-  const app = await createApp(config, log);
+  const app = await createApp(config, log, cacheMs);
   const { server } = createMcpServer({
     operations: async () => OPERATIONS,
     services: async () => app.services,
