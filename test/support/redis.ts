@@ -137,14 +137,19 @@ export async function startCluster(): Promise<{ url: string; nodes: PrivateRedis
     Array.from({ length: 3 }, () => runRedis({ 'cluster-enabled': 'yes', 'cluster-node-timeout': '2000' })),
   );
   const hosts = nodes.map(({ port }) => `127.0.0.1:${port}`);
-  execFileSync('redis-cli', ['--cluster', 'create', ...hosts, '--cluster-replicas', '0', '--cluster-yes'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  // Each of them has to hear of it.
-  for (const { url } of nodes) {
-    const client = new Redis(url());
-    while (!(await client.cluster('INFO')).includes('cluster_state:ok')) await delay(20);
-    client.disconnect();
+  try {
+    execFileSync('redis-cli', ['--cluster', 'create', ...hosts, '--cluster-replicas', '0', '--cluster-yes'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    // Each of them has to hear of it.
+    for (const { url } of nodes) {
+      const client = new Redis(url());
+      while (!(await client.cluster('INFO')).includes('cluster_state:ok')) await delay(20);
+      client.disconnect();
+    }
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node.end()));
+    throw error;
   }
   return { url: `redis://${hosts.join(',')}`, nodes };
 }
