@@ -90,6 +90,11 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
           suspects = Math.max(0, suspects - settled);
         } else await delay(Math.random() * Math.min(50 * 2 ** attempt, 2_000));
       } catch (error) {
+        // A durable store that takes nothing stops what waits in it, never a save that the origin would take.
+        if (toMemoryError(error).code === 'mirror_unavailable') {
+          log.warn('outbox not written', { why: explain(error) });
+          return { delivered, refusal };
+        }
         const known = await failed(entries, error);
         if (known.code !== 'refused') throw known;
         // One that is refused for good is found by halves and does not hold up the others.

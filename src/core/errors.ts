@@ -55,9 +55,13 @@ export function toMemoryError(error: unknown): MemoryError {
   );
 }
 
-/** One line for the log: our own message plus what lies beneath it. */
+/** One line for the log: our own message plus what lies beneath it, which may quote a token. */
 export function explain(error: unknown): string {
+  return layers(error).replace(/\b(gh[pousr]_|github_pat_)\w+/g, '$1(hidden)');
+}
+
+function layers(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const own = error instanceof MemoryError ? `${error.code}: ${error.message}` : `${error.name}: ${error.message}`;
-  return error.cause === undefined ? own : `${own} <- ${explain(error.cause)}`;
+  return error.cause === undefined ? own : `${own} <- ${layers(error.cause)}`;
 }

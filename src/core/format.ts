@@ -29,16 +29,22 @@ export interface Unconfirmed {
   /** Sent, and the answer was lost. */
   unknown: number;
   conflicts: number;
+  /** For other origins than the one in force. */
+  elsewhere: number;
+  /** What waits could not be read: there may be any number. */
+  unreadable: boolean;
   /** Empty, or what the origin last said. */
   why: string;
 }
 
 /** Empty where all that was saved is at the origin. */
-export function unconfirmedLine({ queued, unknown, conflicts, why }: Unconfirmed): string {
+export function unconfirmedLine({ queued, unknown, conflicts, elsewhere, unreadable, why }: Unconfirmed): string {
   const parts = [
+    unreadable ? 'what waits for the origin cannot be read' : '',
     queued > 0 ? `${queued} saved only on this machine, waiting for the origin` : '',
     unknown > 0 ? `${unknown} sent without an answer, to be settled` : '',
     conflicts > 0 ? `${conflicts} queued edits lost to a newer version (\`strata-memory conflicts\`)` : '',
+    elsewhere > 0 ? `${elsewhere} saves wait for another origin (\`strata-memory outbox\`)` : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `UNCONFIRMED: ${parts.join('; ')}.${why === '' ? '' : ` ${why}`}`;
 }

@@ -79,7 +79,7 @@ export const LIMITS = {
   githubBytesPerMs: 200,
   githubConcurrency: 4,
   /** How long what is known of a repository (public, archived, its name) is taken for true before a save. */
-  factsMs: 10 * 60_000,
+  factsMs: 60_000,
   /** Blobs, or paths, to a query. */
   githubBlobs: 100,
   githubQueryBytes: 2_000_000,

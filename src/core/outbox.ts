@@ -9,7 +9,7 @@ import {
 } from './delivery.js';
 import type { Document } from './documents.js';
 import type { Prepared } from './draft.js';
-import { explain, MemoryError } from './errors.js';
+import { explain, MemoryError, toMemoryError } from './errors.js';
 import { matches } from './filter.js';
 import type { Unconfirmed } from './format.js';
 import { shortHash } from './hash.js';
@@ -39,6 +39,8 @@ export function createOutbox(dependencies: OutboxDependencies) {
   const { origin, durable, mutex, log, enabled, saveDeadlineMs } = dependencies;
   const delivery = createDelivery(dependencies);
   const parsed = new Map<number, Waiting>();
+  /** Why what waits could not be read the last time. */
+  let unreadable: MemoryError | null = null;
   let lookedAt = Number.NEGATIVE_INFINITY;
   let working: Promise<void> | undefined;
   let trying = false;
@@ -48,8 +50,10 @@ export function createOutbox(dependencies: OutboxDependencies) {
   /** What waits, in order. A durable store that cannot be read has nothing to show. */
   async function waiting(): Promise<Waiting[]> {
     if (!enabled) return [];
+    unreadable = null;
     const entries = await durable.queued(origin.name).catch((error) => {
       log.warn('outbox not read', { why: explain(error) });
+      unreadable = toMemoryError(error);
       return [];
     });
     if (entries.length === 0) parsed.clear();
@@ -174,14 +178,38 @@ export function createOutbox(dependencies: OutboxDependencies) {
 
     /** What is not at the origin, in numbers, and what the origin last said of it. */
     async unconfirmed(): Promise<Unconfirmed> {
-      const [all, conflicts] = await Promise.all([
-        waiting(),
-        enabled ? durable.conflicts(origin.name).catch(() => []) : [],
-      ]);
+      const all = await waiting();
+      const conflicts = enabled ? await durable.conflicts(origin.name).catch(() => []) : [];
+      const queues = await durable.queues().catch(() => []);
+      const elsewhere = queues.reduce((sum, { origin: name, count }) => sum + (name === origin.name ? 0 : count), 0);
       const unknown = all.filter(({ entry }) => entry.sent).length;
       const why = all.find(({ entry }) => entry.lastError !== null)?.entry.lastError ?? '';
-      return { queued: all.length - unknown, unknown, conflicts: conflicts.length, why };
+      const counts = { queued: all.length - unknown, unknown, conflicts: conflicts.length, elsewhere };
+      return { ...counts, why: unreadable?.message ?? why, unreadable: unreadable !== null };
     },
+
+    /** Gives a save up for good; waits for a delivery that is under way. Throws where it is not there any more. */
+    async drop(name: string, entry: number): Promise<OutboxEntry> {
+      const release = await mutex.acquire(`save-${shortHash(name)}`, LIMITS.saveTurnMs);
+      if (release === null)
+        throw new MemoryError(
+          'deadline',
+          'Saves are being sent just now. Nothing was dropped.',
+          'Try again in a moment.',
+        );
+      try {
+        const found = (await durable.queued(name)).find((each) => each.entry === entry);
+        if (!found)
+          throw new MemoryError('not_found', 'No save with that number waits.', 'Run outbox for all of them.');
+        await durable.settled([entry]);
+        return found;
+      } finally {
+        release();
+      }
+    },
+
+    /** Takes over what waits for another origin: a branch or repository that goes by another name now. */
+    take: (name: string): Promise<number> => durable.requeue(name, origin.name),
 
     /** The newest queued state of each document that the caller may see. */
     async documents(caller: Caller, filter: Filter): Promise<Waiting[]> {

@@ -345,6 +345,8 @@ export interface Durable {
   queued(origin: string): Promise<OutboxEntry[]>;
   /** How many wait for each origin of this machine. */
   queues(): Promise<{ origin: string; count: number }[]>;
+  /** What waited for one origin waits for another from now on, in the order of saving. Returns how many. */
+  requeue(from: string, to: string): Promise<number>;
   /** These may reach the origin from now on. */
   sending(entries: number[]): Promise<void>;
   sendingFailed(entries: number[], why: string): Promise<void>;

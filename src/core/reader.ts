@@ -378,6 +378,7 @@ export function createReader(dependencies: ReaderDependencies) {
       skipped,
       notes: [
         ...(freshness.note ? [freshness.note] : []),
+        ...sync.lateNotes(),
         ...(stoodIn ? [`degraded: the newest ${LIMITS.degradedDocuments} documents only`] : []),
         ...news(),
       ],

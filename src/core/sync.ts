@@ -337,6 +337,14 @@ export function createSync({ origin, mirror, durable, mutex, log, lateHeadMs }: 
   }
 
   return {
+    /** Said while the origin shows an older head than was seen already. */
+    lateNotes: (): string[] =>
+      late === undefined
+        ? []
+        : [
+            `the origin's branch shows the older commit ${late.commit.slice(0, 10)}: a read that lags, or a force push, which is followed when it is still there a minute later`,
+          ],
+
     /** Whether `.strataignore` of a commit leaves a path out. */
     async leavesOut(commit: string, path: string): Promise<boolean> {
       return (await ignoreAt(commit)).ignore?.ignores(readablePath(path)) ?? false;

@@ -35,7 +35,14 @@ export const loadContext = defineOperation({
     total: z.number(),
     notes: z.array(note),
     /** What is not at the origin, in every project; `why` is what the origin last said. */
-    unconfirmed: z.object({ queued: z.number(), unknown: z.number(), conflicts: z.number(), why: z.string() }),
+    unconfirmed: z.object({
+      queued: z.number(),
+      unknown: z.number(),
+      conflicts: z.number(),
+      elsewhere: z.number(),
+      unreadable: z.boolean(),
+      why: z.string(),
+    }),
     /** Where the project has no notes: which projects have, those with names like it first. */
     others: z.array(z.object({ project: z.string(), documents: z.number(), lastMs: z.number() })),
     /** How many of `others` have names like it. */

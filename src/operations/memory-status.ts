@@ -19,7 +19,14 @@ export const memoryStatus = defineOperation({
     doubtful: z.number().nullable(),
     behind: z.boolean().nullable(),
     doubts: z.number().nullable(),
-    unconfirmed: z.object({ queued: z.number(), unknown: z.number(), conflicts: z.number(), why: z.string() }),
+    unconfirmed: z.object({
+      queued: z.number(),
+      unknown: z.number(),
+      conflicts: z.number(),
+      elsewhere: z.number(),
+      unreadable: z.boolean(),
+      why: z.string(),
+    }),
     /** The oldest of the queued edits that lost, by the id to read each by, and the note that it was an edit of. */
     conflicts: z.array(z.object({ id: z.string(), of: z.string() })),
     tiers: z.array(tier),

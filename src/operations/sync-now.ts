@@ -23,6 +23,8 @@ export const syncNow = defineOperation({
     /** Queued saves that reached the origin in this call, and what keeps the others from it. */
     delivered: z.number(),
     undelivered: z.string().nullable(),
+    /** What to know besides. */
+    notes: z.array(z.string()),
   }),
   effect: 'change',
   idempotent: true,
@@ -44,15 +46,35 @@ export const syncNow = defineOperation({
       undelivered = said(known);
     }
     const { head, ...report } = await services.sync.run({ reason: 'sync_now', explain: true, signal, progress });
-    return { ...report, commit: head?.commit ?? '', delivered, undelivered };
+    return {
+      ...report,
+      commit: head?.commit ?? '',
+      delivered,
+      undelivered,
+      notes: services.sync.lateNotes(),
+    };
   },
 
-  format({ result, commit, added, changed, removed, total, problems, problemCount, tookMs, delivered, undelivered }) {
+  format({
+    result,
+    commit,
+    added,
+    changed,
+    removed,
+    total,
+    problems,
+    problemCount,
+    tookMs,
+    delivered,
+    undelivered,
+    notes,
+  }) {
     const at = commit === '' ? 'no commits yet' : `commit ${commit.slice(0, 12)}`;
     const what = result === 'unchanged' ? 'nothing new' : `${added} added, ${changed} changed, ${removed} removed`;
     const outbox = [
       delivered > 0 ? ` Delivered ${delivered} queued save${delivered === 1 ? '' : 's'}.` : '',
       undelivered === null ? '' : ` Queued saves still wait: ${undelivered}`,
+      ...notes.map((each) => ` Note: ${each}.`),
     ].join('');
     const head = `Synced to ${at}: ${what}; ${total} documents (${Math.round(tookMs)} ms).${outbox}`;
     if (problemCount === 0) return head;

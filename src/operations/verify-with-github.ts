@@ -29,6 +29,8 @@ export const verifyWithGithub = defineOperation({
     repaired: z.number(),
     /** Names like the project's, where it has no notes; null where it has, or none was named. */
     near: z.array(z.string()).nullable(),
+    /** What to know besides. */
+    notes: z.array(z.string()),
   }),
   effect: 'change',
   idempotent: true,
@@ -60,14 +62,21 @@ export const verifyWithGithub = defineOperation({
               nearestProjects(reading, caller, scope.project),
             )
           ).value;
-    return { origin: services.origin.name, near, commit: head?.commit ?? '', tree: head?.tree ?? '', ...found };
+    return {
+      origin: services.origin.name,
+      near,
+      commit: head?.commit ?? '',
+      tree: head?.tree ?? '',
+      notes: services.sync.lateNotes(),
+      ...found,
+    };
   },
 
-  format({ commit, tree, checked, hashed, kept, differences, repaired, near }, input) {
+  format({ commit, tree, checked, hashed, kept, differences, repaired, near, notes }, input) {
     if (near !== null && input.project !== undefined && differences.length === 0)
       return unknownProject(projectName(input.project), near);
     const at = commit === '' ? 'an origin without commits' : `commit ${commit.slice(0, 12)}, tree ${tree.slice(0, 12)}`;
-    const base = `${checked} documents compared with ${at}: `;
+    const base = `${checked} documents compared with ${at}${notes.map((each) => ` (${each})`).join('')}: `;
     if (differences.length === 0)
       return `${base}all equal; ${hashed} hashed to their blob id${kept > 0 ? `, ${kept} kept at the origin only` : ''}.`;
     const list = differences.slice(0, LIMITS.reportedProblems).map(({ path, fault }) => `- ${fault}: \`${path}\``);

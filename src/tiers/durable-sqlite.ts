@@ -75,6 +75,11 @@ export function createSqliteDurable(path: string): Durable {
         const rows = await query('SELECT origin, count(*) AS count FROM outbox GROUP BY origin ORDER BY origin');
         return rows.map((row) => ({ origin: String(row.origin), count: Number(row.count) }));
       }),
+    requeue: (from, to) =>
+      database.write(async (query) => {
+        const moved = await query('UPDATE outbox SET origin = $2 WHERE origin = $1 RETURNING entry', [from, to]);
+        return moved.length;
+      }),
     sending: (entries) =>
       database.write(async (query) => {
         for (const entry of entries)

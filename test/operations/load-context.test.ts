@@ -44,7 +44,14 @@ const note = fc.record({
   queued: fc.boolean(),
 });
 
-const unconfirmed = fc.record({ queued: fc.nat(), unknown: fc.nat(), conflicts: fc.nat(), why: text(200) });
+const unconfirmed = fc.record({
+  queued: fc.nat(),
+  unknown: fc.nat(),
+  conflicts: fc.nat(),
+  elsewhere: fc.nat(),
+  unreadable: fc.boolean(),
+  why: text(200),
+});
 
 const budget = fc.oneof(fc.integer({ min: 100, max: 400 }), fc.integer({ min: 100, max: 20_000 }));
 

@@ -35,7 +35,7 @@ test('without its mirror a memory on GitHub reads the newest notes in few reques
   expect(await requests('load_context', { project: 'p/q' }, degraded)).toBe(1);
   expect(github.log.at(-1)).toMatchObject({ conditional: true, status: 304 });
   // An old one is not among them: its text is asked for by its id.
-  expect(await requests('search_memory', { query: 'mammoth' }, /Nothing found[^]*degraded/)).toBe(1);
+  expect(await requests('search_memory', { query: 'mammoth' }, /Nothing found[\s\S]*degraded/)).toBe(1);
   expect(await requests('read_memory', { id: path(0).replace('.md', '') }, /The mammoth decided/)).toBeLessThanOrEqual(
     3,
   );

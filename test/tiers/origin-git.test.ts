@@ -119,6 +119,7 @@ const part = fc
 test('any path and any bytes come back as they went in, and git finds nothing wrong', async () => {
   const folder = bare();
   const origin = await open(folder);
+  let runs = 0;
   await fc.assert(
     fc.asyncProperty(
       fc.array(part, { maxLength: 3 }),
@@ -151,7 +152,6 @@ test('any path and any bytes come back as they went in, and git finds nothing wr
   expect(git(folder, 'fsck', '--strict', '--no-dangling')).toBe('');
   expect(git(folder, 'rev-list', '--count', 'main')).toBe(String(runs));
 }, 60_000);
-let runs = 0;
 
 test.each(['a//b.md', '/a.md', 'a/../b.md', './a.md', '.git/a.md', 'a/.GIT/b.md', 'a/', ''])(
   'a path that git does not take is refused: %j',

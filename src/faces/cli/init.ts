@@ -184,7 +184,7 @@ function install({ client, file }: ClientConfig, name: string, entry: Entry, dry
     if (existsSync(file)) copyFileSync(file, backupOf(file));
     else writeFileSync(backupOf(file), '', { mode: 0o600 });
   }
-  replace(file, after);
+  replace(file, after, entry.env?.GITHUB_TOKEN !== undefined);
   return `${shown}\nDone.${before === '' ? '' : ` The file as it was: ${backupOf(file)}`}`;
 }
 
@@ -296,8 +296,8 @@ function makeFolder(folder: string): void {
 }
 
 /** Whole or not at all, with the file's own mode: these files hold other servers' secrets. */
-function replace(file: string, text: string): void {
-  const mode = existsSync(file) ? statSync(file).mode & 0o777 : 0o600;
+function replace(file: string, text: string, isSecret = false): void {
+  const mode = (existsSync(file) ? statSync(file).mode & 0o777 : 0o600) & (isSecret ? 0o700 : 0o777);
   const made = `${file}.new-${process.pid}`;
   writeFileSync(made, text, { mode });
   renameSync(made, file);

@@ -46,7 +46,13 @@ export async function pushGitOrigin(
         'This memory has no notes yet: there is nothing to push.',
         'Use GitHub at once.',
       );
-    const { gitDir } = await locateRepository(options.path);
+    const { gitDir, algorithm } = await locateRepository(options.path);
+    if (algorithm !== 'sha1')
+      throw new MemoryError(
+        'refused',
+        'This repository names its objects by SHA-256, which GitHub does not take.',
+        'Set MEMORY_REPO to the repository on GitHub, and copy the files there with `export` and git.',
+      );
     return { ...head, ...(await pushCommit({ gitDir, commit: head.commit, ...target })) };
   } finally {
     await origin.close();

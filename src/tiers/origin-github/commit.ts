@@ -11,11 +11,17 @@ import { foldersOf, type Paths } from './paths.js';
 import type { Facts, Repository } from './repository.js';
 
 const COMMITTED = z.object({
-  createCommitOnBranch: z.object({ commit: z.object({ oid: z.string(), tree: z.object({ oid: z.string() }) }) }),
+  createCommitOnBranch: z.object({
+    commit: z.object({
+      oid: z.string(),
+      tree: z.object({ oid: z.string() }),
+      repository: z.object({ visibility: z.string() }),
+    }),
+  }),
 });
 
 const COMMIT_MUTATION = `mutation($input: CreateCommitOnBranchInput!) {
-  createCommitOnBranch(input: $input) { commit { oid tree { oid } } }
+  createCommitOnBranch(input: $input) { commit { oid tree { oid } repository { visibility } } }
 }`;
 
 export interface CommitterOptions {
@@ -55,7 +61,9 @@ export function createCommitter({ client, repository, paths, head }: CommitterOp
       const bytes = input.fileChanges.additions.reduce((sum, { contents }) => sum + contents.length, 0);
       const how = { deadlineAt: oneTry(deadlineAt, bytes), once: true };
       const done = await client.graphql(COMMITTED, COMMIT_MUTATION, { input }, how);
-      const { oid, tree } = done.createCommitOnBranch.commit;
+      const { oid, tree, repository: told } = done.createCommitOnBranch.commit;
+      // Made public since it was last looked at: the next save looks again, and is refused.
+      if (told.visibility === 'PUBLIC') repository.forget();
       return { commit: oid, tree: tree.oid };
     } catch (error) {
       const told = graphqlErrors(toMemoryError(error).cause)?.[0];
