@@ -5,34 +5,46 @@ import { table } from '../support/outages/cells.js';
 import { type Outcome, type Row, runRow } from '../support/outages/row.js';
 import { COMPONENTS, startWorld, type World } from '../support/outages/world.js';
 import { BINARIES } from '../support/private-postgres.js';
+import { PROGRAMS } from '../support/redis.js';
 
 const DOCUMENT = new URL('../../docs/outages.md', import.meta.url);
 const WORLDS = 4;
 vi.setConfig({ maxConcurrency: WORLDS, testTimeout: 240_000, hookTimeout: 120_000 });
 
+type Trouble = Row['troubles'][number];
+
+const row = (name: string, troubles: Trouble[], when: Row['when']): Row => ({
+  ...{ name, troubles, when },
+  cached: troubles.some(({ component }) => component === 'Redis'),
+});
+
 const ROWS: Row[] = [
-  ...COMPONENTS.flatMap((component): Row[] => [
-    { name: `${component} down at start`, troubles: [{ component, trouble: 'down' }], when: 'at start' },
-    { name: `${component} dies in use`, troubles: [{ component, trouble: 'down' }], when: 'in use' },
-    { name: `${component} hangs`, troubles: [{ component, trouble: 'hangs' }], when: 'in use' },
-    { name: `${component} garbage`, troubles: [{ component, trouble: 'garbage' }], when: 'in use' },
-    { name: `${component} truncated`, troubles: [{ component, trouble: 'truncated' }], when: 'in use' },
-    { name: `${component} slow`, troubles: [{ component, trouble: 'slow' }], when: 'in use' },
-    { name: `${component} comes back`, troubles: [{ component, trouble: 'down' }], when: 'over' },
-    { name: `${component} comes back after a hang`, troubles: [{ component, trouble: 'hangs' }], when: 'over' },
-  ]),
+  ...COMPONENTS.flatMap((component) => {
+    const one = (name: string, trouble: Trouble['trouble'], when: Row['when']) =>
+      row(`${component} ${name}`, [{ component, trouble }], when);
+    return [
+      one('down at start', 'down', 'at start'),
+      one('dies in use', 'down', 'in use'),
+      one('hangs', 'hangs', 'in use'),
+      one('garbage', 'garbage', 'in use'),
+      one('truncated', 'truncated', 'in use'),
+      one('slow', 'slow', 'in use'),
+      one('comes back', 'down', 'over'),
+      one('comes back after a hang', 'hangs', 'over'),
+    ];
+  }),
   ...COMPONENTS.flatMap((first, at) =>
     COMPONENTS.slice(at + 1).flatMap((second) =>
       (['down', 'hangs'] as const).flatMap((one) =>
-        (['down', 'hangs'] as const).map(
-          (other): Row => ({
-            name: `${first} ${one}, ${second} ${other}`,
-            troubles: [
+        (['down', 'hangs'] as const).map((other) =>
+          row(
+            `${first} ${one}, ${second} ${other}`,
+            [
               { component: first, trouble: one },
               { component: second, trouble: other },
             ],
-            when: 'in use',
-          }),
+            'in use',
+          ),
         ),
       ),
     ),
@@ -51,17 +63,17 @@ afterAll(async () => {
 /** A word that no other row has, of letters alone: it is searched for. */
 const slugOf = (at: number) => `row${String.fromCharCode(97 + Math.floor(at / 26), 97 + (at % 26))}x`;
 
-describe.skipIf(BINARIES === null).concurrent('outages', () => {
-  test.each(ROWS.map((row, at) => [row.name, row, slugOf(at)] as const))('%s', async (name, row, slug) => {
+describe.skipIf(BINARIES === null || !PROGRAMS).concurrent('outages', () => {
+  test.each(ROWS.map((each, at) => [each.name, each, slugOf(at)] as const))('%s', async (name, each, slug) => {
     const world = free.pop() ?? (await startWorld(atEnd));
-    outcomes.set(name, await runRow(world, row, slug));
+    outcomes.set(name, await runRow(world, each, slug));
     // One that failed is not used again: what is wrong in it may be wrong with it.
     free.push(world);
   });
 });
 
 /** `npx vitest run test/faces/outages.test.ts -u` writes the tables anew. */
-test.skipIf(BINARIES === null)('docs/outages.md says what was seen', async () => {
+test.skipIf(BINARIES === null || !PROGRAMS)('docs/outages.md says what was seen', async () => {
   expect([...outcomes.keys()].toSorted()).toEqual(ROWS.map(({ name }) => name).toSorted());
   const errors: string[] = [];
   const kinds: [string, (row: Row) => boolean][] = [

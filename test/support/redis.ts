@@ -125,9 +125,12 @@ async function runRedis(settings: Record<string, string>) {
 export type PrivateRedis = Awaited<ReturnType<typeof runRedis>>;
 
 /** A server of the test's own: to be killed and paused. Gone when the test ends. */
-export async function startRedis(settings: Record<string, string> = {}): Promise<PrivateRedis> {
+export async function startRedis(
+  settings: Record<string, string> = {},
+  atEnd: (work: () => Promise<void>) => void = onTestFinished,
+): Promise<PrivateRedis> {
   const server = await runRedis(settings);
-  onTestFinished(server.end);
+  atEnd(server.end);
   return server;
 }
 

@@ -1,5 +1,6 @@
 import { startGitHubProcess } from '../github-process.js';
 import { startPostgres } from '../private-postgres.js';
+import { PASSWORD, startRedis } from '../redis.js';
 import { type Manner, startTcpProxy } from '../tcp-proxy.js';
 
 /** What a component does wrong. */
@@ -21,8 +22,9 @@ export type AtEnd = (work: () => Promise<void>) => void;
 
 /** Later than a `fresh` read waits for a head, and within every deadline. */
 const GITHUB_SLOW_MS = 900;
-/** Of each answer of a database. */
-const STORE_SLOW_MS = 25;
+/** Of each answer: within the deadline of a database, and later than anybody waits for a cache. */
+const POSTGRES_SLOW_MS = 25;
+const REDIS_SLOW_MS = 250;
 
 /** The test GitHub in a process of its own, behind a proxy of ours: at one address whatever happens. */
 export async function githubComponent(atEnd: AtEnd) {
@@ -70,7 +72,7 @@ export async function postgresComponent(atEnd: AtEnd) {
         await proxy.refuse();
         dead = true;
       } else if (trouble === 'hangs') postgres.pause();
-      else proxy.behave(mannerOf(trouble));
+      else proxy.behave(mannerOf(trouble, POSTGRES_SLOW_MS));
     },
     async mend() {
       if (dead) await postgres.start();
@@ -82,6 +84,32 @@ export async function postgresComponent(atEnd: AtEnd) {
   return { ...component, sql: postgres.connect() };
 }
 
-export function mannerOf(trouble: 'garbage' | 'truncated' | 'slow'): Manner {
-  return trouble === 'slow' ? { kind: 'slow', ms: STORE_SLOW_MS } : { kind: trouble };
+/** A Redis of its own, with a password: killed and paused as it is, slow and lying through a proxy of ours. */
+export async function redisComponent(atEnd: AtEnd): Promise<Component> {
+  const redis = await startRedis({ requirepass: PASSWORD }, atEnd);
+  const proxy = await startTcpProxy({ host: '127.0.0.1', port: redis.port });
+  atEnd(() => proxy.close());
+  let dead = false;
+  return {
+    environment: { REDIS_URL: `redis://:${PASSWORD}@127.0.0.1:${proxy.port}` },
+    secrets: [PASSWORD],
+    async strike(trouble) {
+      if (trouble === 'down') {
+        await redis.kill();
+        await proxy.refuse();
+        dead = true;
+      } else if (trouble === 'hangs') redis.pause();
+      else proxy.behave(mannerOf(trouble, REDIS_SLOW_MS));
+    },
+    async mend() {
+      if (dead) await redis.start();
+      else redis.resume();
+      dead = false;
+      await proxy.restore();
+    },
+  };
+}
+
+function mannerOf(trouble: 'garbage' | 'truncated' | 'slow', ms: number): Manner {
+  return trouble === 'slow' ? { kind: 'slow', ms } : { kind: trouble };
 }

@@ -10,6 +10,8 @@ export interface Row {
   name: string;
   troubles: { component: ComponentName; trouble: Trouble }[];
   when: When;
+  /** It has a cache. */
+  cached: boolean;
 }
 
 export const OPERATIONS = ['context', 'search', 'recent', 'unread', 'save', 'own', 'sync'] as const;
@@ -24,7 +26,7 @@ export interface Outcome {
 /** The words by which an answer says that it may not be the newest. */
 const MARKED = /not confirmed|degraded|behind|UNCONFIRMED|queued, not|skipped|unconfirmed/;
 /** What an error may be about while something is broken. A note that is there must never be said not to be. */
-const EXCUSED = /GitHub|The database|No tier can answer|too long|ran out of time/;
+const EXCUSED = /GitHub|The database|The cache|No tier can answer|too long|ran out of time/;
 
 /** Everything is well, then it is not: each operation in turn, by one server, as a session would call them. */
 export async function runRow(world: World, row: Row, slug: string): Promise<Outcome> {
@@ -35,9 +37,9 @@ export async function runRow(world: World, row: Row, slug: string): Promise<Outc
     for (const { component, trouble } of row.troubles) await world.components[component].strike(trouble);
   };
   if (row.when === 'at start') await strike();
-  const instance = await world.start(slug, project, deadlinesOf(row));
+  const instance = await world.start(slug, project, deadlinesOf(row), row.cached);
   if (row.when !== 'at start') {
-    await patiently(instance, 'load_context', {}, /^mirror [0-9a-f]+, confirmed/m);
+    await patiently(instance, 'load_context', {}, /^(mirror|cache) [0-9a-f]+, confirmed/m);
     await patiently(instance, 'read_memory', { id: notes.recent.id }, new RegExp(notes.recent.marker));
     if (row.troubles.some(({ component }) => component === 'GitHub')) await world.age();
     await strike();
@@ -172,7 +174,7 @@ export function deadlinesOf({ troubles, when }: Row): Deadlines {
 async function recovered(who: Instance): Promise<void> {
   await until(
     async () => (await who.ask('memory_status')).text,
-    (text) => text.includes('mirror at the head') && !/UNCONFIRMED|unconfirmed/.test(text),
+    (text) => text.includes('mirror at the head') && !/UNCONFIRMED|unconfirmed|^- cache (?!up)/m.test(text),
     60_000,
   );
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServer, type TestServer } from '../server.js';
-import { type AtEnd, type Component, githubComponent, postgresComponent } from './components.js';
+import { type AtEnd, type Component, githubComponent, postgresComponent, redisComponent } from './components.js';
 
 export type Deadlines = Record<'mirror' | 'read' | 'save', number>;
 
@@ -22,7 +22,7 @@ export function deadlinesFor(broken: ComponentName[], returns: boolean): Deadlin
   };
 }
 
-export const COMPONENTS = ['GitHub', 'Postgres'] as const;
+export const COMPONENTS = ['GitHub', 'Postgres', 'Redis'] as const;
 export type ComponentName = (typeof COMPONENTS)[number];
 
 export interface Told {
@@ -39,13 +39,17 @@ export interface Instance {
 
 /** All that a memory needs, private to a few tests, and a second server that shares it. */
 export async function startWorld(atEnd: AtEnd) {
-  const [github, postgres] = await Promise.all([githubComponent(atEnd), postgresComponent(atEnd)]);
-  const components: Record<ComponentName, Component> = { GitHub: github, Postgres: postgres };
+  const [github, postgres, redis] = await Promise.all([
+    githubComponent(atEnd),
+    postgresComponent(atEnd),
+    redisComponent(atEnd),
+  ]);
+  const components: Record<ComponentName, Component> = { GitHub: github, Postgres: postgres, Redis: redis };
   const all = Object.values(components);
   const folder = mkdtempSync(join(tmpdir(), 'strata-outage-'));
   atEnd(async () => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
 
-  async function start(name: string, project: string, deadlines: Deadlines): Promise<Instance> {
+  async function start(name: string, project: string, deadlines: Deadlines, cached: boolean): Promise<Instance> {
     const server = await startServer({
       MEMORY_HOME: join(folder, name),
       MEMORY_PROJECT: project,
@@ -53,7 +57,9 @@ export async function startWorld(atEnd: AtEnd) {
       MEMORY_MIRROR_DEADLINE: `${deadlines.mirror}ms`,
       MEMORY_READ_DEADLINE: `${deadlines.read}ms`,
       MEMORY_SAVE_DEADLINE: `${deadlines.save}ms`,
-      ...Object.assign({}, ...all.map(({ environment }) => environment)),
+      ...github.environment,
+      ...postgres.environment,
+      ...(cached ? redis.environment : {}),
     });
     atEnd(() => server.close());
     return { server, ask: (tool, args = {}) => asked(server, tool, args) };
@@ -63,7 +69,7 @@ export async function startWorld(atEnd: AtEnd) {
     components,
     github: github.github,
     start,
-    neighbour: await start('neighbour', 'outage/neighbour', MIDDLE),
+    neighbour: await start('neighbour', 'outage/neighbour', MIDDLE, true),
     /** What must not be in any log or answer. */
     secrets: all.flatMap(({ secrets }) => secrets),
     /** The head was confirmed some minutes ago, which is too long for a `fresh` read. */
