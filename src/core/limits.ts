@@ -61,6 +61,8 @@ export const LIMITS = {
   /** How long a cache that failed is left alone: at first, and at most. */
   cacheRestMs: 250,
   cacheRestMostMs: 30_000,
+  /** A failure of the cache this recent is an alert, though it is connected. */
+  cacheNewsMs: 60_000,
   saveDeadlineMs: 30_000,
   doubtGraceMs: 5_000,
   saveTurnMs: 10_000,

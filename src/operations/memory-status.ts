@@ -98,7 +98,9 @@ export const memoryStatus = defineOperation({
     if (cache !== null) {
       const { lastFailure } = cache;
       tiers.push({ name: 'cache', state: cache.state, detail: cacheLine(cache), tookMs: cache.latencyMs ?? 0 });
-      if (cache.state === 'down' && lastFailure) alerts.push(`${lastFailure.message} ${lastFailure.hint}`);
+      // One that answers and takes nothing is up, and of no use.
+      const lately = lastFailure !== null && Date.now() - lastFailure.atMs < LIMITS.cacheNewsMs;
+      if (lastFailure && (cache.state === 'down' || lately)) alerts.push(`${lastFailure.message} ${lastFailure.hint}`);
     }
     const unconfirmed = await services.outbox.unconfirmed();
     if (unconfirmed.queued + unconfirmed.unknown > LIMITS.outboxAlert)
