@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type GitHub, startGitHub } from '../support/github.js';
+import { startGitHub } from '../support/github.js';
 import { tempFolder } from '../support/home.js';
-import { environmentOf, receiptOf, synced, until } from '../support/outbox.js';
+import { environmentOf, everWritten, receiptOf, synced, until } from '../support/outbox.js';
 import { startServer, type TestServer } from '../support/server.js';
 
 const STEPS = [
@@ -27,21 +27,6 @@ interface Promised {
   line: string;
   id: string;
   blob: string;
-}
-
-/** Every version of every note that ever stood at GitHub, and how many commits have two parents. */
-async function everWritten(github: GitHub) {
-  const versions: string[] = [];
-  const history = await github.history();
-  for (const { sha, files } of history) {
-    for (const path of files.filter((each) => each.endsWith('.md'))) {
-      const url = `${github.apiUrl}/repos/${github.owner}/${github.repo}/contents/${path}?ref=${sha}`;
-      const answer = await fetch(url, { headers: { authorization: `token ${github.token}` } });
-      const { content = '' } = (await answer.json()) as { content?: string };
-      versions.push(Buffer.from(content, 'base64').toString());
-    }
-  }
-  return { versions, merges: history.filter(({ parents }) => parents.length > 1).length };
 }
 
 async function play(steps: Step[], root: string, number: number): Promise<void> {

@@ -78,6 +78,21 @@ export async function expectOnce(github: GitHub, ids: string[]): Promise<void> {
   expect(ids.filter((id) => !files.has(`${id}.md`))).toEqual([]);
 }
 
+/** Every version of every note that ever stood at GitHub, and how many commits have two parents. */
+export async function everWritten(github: GitHub) {
+  const versions: string[] = [];
+  const history = await github.history();
+  for (const { sha, files } of history) {
+    for (const path of files.filter((each) => each.endsWith('.md'))) {
+      const url = `${github.apiUrl}/repos/${github.owner}/${github.repo}/contents/${path}?ref=${sha}`;
+      const answer = await fetch(url, { headers: { authorization: `token ${github.token}` } });
+      const { content = '' } = (await answer.json()) as { content?: string };
+      versions.push(Buffer.from(content, 'base64').toString());
+    }
+  }
+  return { versions, merges: history.filter(({ parents }) => parents.length > 1).length };
+}
+
 /** A sync that came through: on a busy machine a short deadline may need a second one. */
 export const synced = ({ call }: Pick<TestApp, 'call'>) =>
   until(

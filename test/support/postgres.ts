@@ -52,14 +52,16 @@ export async function openDatabase(): Promise<postgres.Sql> {
   return (await createDatabase()).sql;
 }
 
-/** The same, with its URL, as a program would be given it. */
-export async function createDatabase(): Promise<{ sql: postgres.Sql; url: string; name: string }> {
+/** The same, with its URL, as a program would be given it; dropped `atEnd`. */
+export async function createDatabase(
+  atEnd: (work: () => Promise<void>) => void = onTestFinished,
+): Promise<{ sql: postgres.Sql; url: string; name: string }> {
   if (POSTGRES === null) throw new Error('There is no Postgres: skip this test.');
   const name = `strata_test_${randomBytes(6).toString('hex')}`;
   const admin = postgres({ ...POSTGRES, database: 'postgres', max: 1, onnotice() {} });
   await admin.unsafe(`CREATE DATABASE ${name}`);
   const sql = postgres({ ...POSTGRES, database: name, max: 2, onnotice() {} });
-  onTestFinished(async () => {
+  atEnd(async () => {
     await sql.end({ timeout: 5 });
     await admin.unsafe(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     await admin.end({ timeout: 5 });
