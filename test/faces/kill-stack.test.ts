@@ -45,25 +45,22 @@ describe.skipIf(!STACK)('one of two machines on GitHub, Postgres and Redis, kill
 async function survive(point: Point): Promise<void> {
   const stack = await openStack(atEnd);
   const notes: Note[] = [];
-  let [one, two] = await Promise.all(['one', 'two'].map((each) => startMortal(stack.environment(each))));
-  for (let kill = 0; kill < KILLS; kill++) {
-    const names = kill % 2 === 0 ? (['one', 'two'] as const) : (['two', 'one'] as const);
-    const other = (kill % 2 === 0 ? two : one) as Mortal;
-    await (kill % 2 === 0 ? one : two)?.close();
-    await die(point, kill, stack.environment(names[0]), { stack, other, notes });
+  let other = await startMortal(stack.environment('two'));
+  for (let kill = 0; ; kill++) {
+    const environment = stack.environment(kill % 2 === 0 ? 'one' : 'two');
+    await die(point, kill, environment, { stack, other, notes });
     // The machine that lives on answers for the dead one at once.
     await answersFor(other, notes);
     // A client that got no answer asks again, there: that must not make a second note.
     for (const note of notes.filter(({ id }) => id === undefined))
       note.id = receiptOf(await other.call('save_session', { title: note.title, content: note.content })).id;
-    const again = await startMortal(stack.environment(names[0]));
+    const again = await startMortal(environment);
     await answersFor(again, notes);
-    if (kill % 2 === 0) one = again;
-    else two = again;
+    if (kill === KILLS - 1) return agree([again, other], stack, notes);
+    // The next to die is the other one.
+    await other.close();
+    other = again;
   }
-  const both = [one, two] as Mortal[];
-  await agree(both, stack, notes);
-  await Promise.all(both.map((each) => each.close()));
 }
 
 /** A server that ends at the point, armed when it has looked around, while another one works beside it. */
@@ -132,4 +129,5 @@ async function agree(both: Mortal[], stack: Stack, notes: Note[]): Promise<void>
   await expectOnce(stack.github, ids);
   const sessions = [...(await stack.github.files()).keys()].filter((path) => /^sessions\/.*\.md$/.test(path));
   expect(sessions.length, 'nothing but what was saved').toBe(notes.length + both.length);
+  await Promise.all(both.map((each) => each.close()));
 }
