@@ -16,22 +16,25 @@ export type AtEnd = (work: () => Promise<void>) => void;
 
 /** A GitHub, a database of its own, and Redis: what the machines of one memory share. */
 export async function openStack(atEnd: AtEnd) {
-  if (REDIS === null) throw new Error('There is no Redis: skip this test.');
+  const redisUrl = REDIS;
+  if (redisUrl === null) throw new Error('There is no Redis: skip this test.');
   // The name is part of every key in Redis: no other test, and no earlier run, has keys like these.
   const github = await startGitHub({ repo: `notes-${randomBytes(6).toString('hex')}`, budget: 1_000_000 });
   atEnd(() => github.close());
   const { sql, url } = await createDatabase(atEnd);
   const folder = mkdtempSync(join(tmpdir(), 'strata-stack-'));
   atEnd(async () => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
-  const shared = { DATABASE_URL: url, REDIS_URL: REDIS };
 
   return {
     github,
     sql,
+    databaseUrl: url,
+    redisUrl,
     /** What a server on this machine is told: a home of its own, and all the rest as on the others. */
     environment: (machine: string): Record<string, string> => ({
       ...environmentOf(github, join(folder, machine)),
-      ...shared,
+      DATABASE_URL: url,
+      REDIS_URL: redisUrl,
     }),
     /** Saves that the mirror was told of and not told the end of. */
     async doubts(): Promise<number> {

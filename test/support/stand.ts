@@ -8,14 +8,19 @@ import { LIMITS } from '../../src/core/limits.js';
 import { createLog } from '../../src/core/log.js';
 import { originTier } from '../../src/core/origin-tier.js';
 import { createOutbox } from '../../src/core/outbox.js';
-import type { Mutex, Origin } from '../../src/core/ports.js';
+import type { Mirror, Mutex, Origin, Reading } from '../../src/core/ports.js';
 import { type Consistency, createReader, type Provenance } from '../../src/core/reader.js';
+import { createShelf, NO_SHELF, type Question, type Shelf } from '../../src/core/shelf.js';
 import { createSync } from '../../src/core/sync.js';
 import { createWriter } from '../../src/core/writer.js';
+import { createRedisCache } from '../../src/tiers/cache-redis.js';
 import { createSqliteDurable } from '../../src/tiers/durable-sqlite.js';
+import { createPostgresMirror } from '../../src/tiers/mirror-postgres.js';
 import { createSqliteMirror } from '../../src/tiers/mirror-sqlite.js';
 import { createSqliteMutex } from '../../src/tiers/mutex-sqlite.js';
 import { openGitOrigin } from '../../src/tiers/origin-git/index.js';
+import type { GitHub } from './github.js';
+import { openGitHub } from './github-origin.js';
 import { tempFolder } from './home.js';
 
 /** A promise that a test opens by hand. */
@@ -37,21 +42,54 @@ export interface StandOptions {
   withoutMutex?: boolean;
 }
 
-/** What one process has: the real tiers on `repository` and `home`, wired as the app does. Closed when the test ends. */
-export async function openStand(repository: string, options: StandOptions = {}) {
+/** What `see` asks, for a cache to keep its answer under. */
+const LIST: Question = { name: 'list', input: { limit: 1_000 } };
+
+/** What the machines of one memory share. */
+export interface Shared {
+  github: GitHub;
+  databaseUrl: string;
+  redisUrl: string;
+}
+
+interface Tiers {
+  origin: Origin;
+  mirror: Mirror;
+  shelf: Shelf;
+}
+
+async function tiersAt(repository: string, mirrorPath: string): Promise<Tiers> {
+  const origin = await openGitOrigin({ path: repository, own: false });
+  return { origin, mirror: createSqliteMirror({ origin: origin.name, path: mirrorPath }), shelf: NO_SHELF };
+}
+
+function tiersOf({ github, databaseUrl, redisUrl }: Shared): Tiers {
+  const origin = openGitHub(github);
+  const mirror = createPostgresMirror({ origin: origin.name, url: databaseUrl, connections: 4 });
+  // Machines that run tests stop for moments; what is too late is tested by servers that never answer.
+  const cache = createRedisCache({ url: redisUrl, limitMs: 1_000, restMs: 5, restMostMs: 50, onState() {} });
+  return { origin, mirror, shelf: createShelf({ cache, origin: origin.name, mirror: databaseUrl, program: 'test' }) };
+}
+
+/**
+ * What one process has: the real tiers on `place` (a repository on this machine, or what machines share) and `home`,
+ * wired as the app does. Closed when the test ends.
+ */
+export async function openStand(place: string | Shared, options: StandOptions = {}) {
   const home = options.home ?? tempFolder();
-  const real = await openGitOrigin({ path: repository, own: false });
+  const mirrorPath = join(home, 'mirror', 'mirror.db');
+  const tiers = typeof place === 'string' ? await tiersAt(place, mirrorPath) : tiersOf(place);
+  const { origin: real, mirror, shelf } = tiers;
   const origin: Origin = { ...real, ...options.between?.(real) };
   const log = createLog('debug', () => {});
-  const mirrorPath = join(home, 'mirror', 'mirror.db');
-  const mirror = createSqliteMirror({ origin: origin.name, path: mirrorPath });
   const durable = createSqliteDurable(join(home, 'durable.db'));
   const files = createSqliteMutex(join(home, 'locks'));
   const mutex: Mutex = options.withoutMutex ? { acquire: async () => null, close: async () => {} } : files;
   const sync = createSync({ origin, mirror, durable, mutex, log });
   const { saveDeadlineMs, mirrorWriteMs: mirrorDeadlineMs } = LIMITS;
-  const outbox = createOutbox({ origin, mirror, durable, mutex, sync, log, saveDeadlineMs, enabled: false });
-  const writer = createWriter({ origin, mirror, durable, mutex, sync, outbox, saveDeadlineMs, mirrorDeadlineMs, log });
+  const wiring = { origin, mirror, durable, mutex, sync, log, saveDeadlineMs };
+  const outbox = createOutbox({ ...wiring, enabled: origin.remote });
+  const writer = createWriter({ ...wiring, outbox, mirrorDeadlineMs, shelf });
   const memory = createSqliteMirror({ origin: origin.name, path: ':memory:' });
   const fallback = async () => originTier(real, memory, createSync({ origin: real, mirror: memory, log }));
   const reader = createReader({
@@ -60,14 +98,17 @@ export async function openStand(repository: string, options: StandOptions = {}) 
     sync,
     fallback,
     staleAfterMs: options.staleAfterMs ?? 3_600_000,
+    waiting: async () => (await outbox.waiting()).length > 0,
     behind: writer.behind,
+    shelf,
     log,
   });
   const caller: Caller = localCaller(options.subject ?? 'tester', 'test');
   let dead = false;
   onTestFinished(async () => {
+    await outbox.close();
     if (!dead) await writer.close();
-    for (const each of [memory, files, durable, mirror, real]) await each.close();
+    for (const each of [memory, shelf, files, durable, mirror, real]) await each.close();
   });
 
   return {
@@ -75,6 +116,7 @@ export async function openStand(repository: string, options: StandOptions = {}) 
     mirrorPath,
     origin,
     mirror,
+    shelf,
     sync,
     reader,
     writer,
@@ -89,8 +131,12 @@ export async function openStand(repository: string, options: StandOptions = {}) 
     },
     /** What a reading tool would see: titles, and where from. */
     async see(wanted?: Consistency, usual: Consistency = 'fast'): Promise<{ titles: string[]; from: Provenance }> {
-      const { value, provenance } = await reader.read(caller, wanted, usual, (reading) =>
-        reading.list(caller, {}, { limit: 1_000 }),
+      const { value, provenance } = await reader.read(
+        caller,
+        wanted,
+        usual,
+        (reading) => reading.list(caller, {}, { limit: 1_000 }),
+        LIST,
       );
       return { titles: value.map(({ title }: Document) => title).sort(), from: provenance };
     },
@@ -99,6 +145,13 @@ export async function openStand(repository: string, options: StandOptions = {}) 
     /** This process is dead: nobody waits for what it had begun. */
     die() {
       dead = true;
+    },
+    /** The bytes of one note as text, and where from. */
+    async open(path: string, wanted?: Consistency): Promise<{ text: string; from: Provenance }> {
+      const id = path.replace(/\.md$/, '');
+      const work = async (reading: Reading) => (await reading.get(caller, id))?.content ?? null;
+      const { value, provenance } = await reader.read(caller, wanted, 'fast', work, { name: 'open', input: id });
+      return { text: Buffer.from(value ?? []).toString(), from: provenance };
     },
     /** Writes into the mirror's file as no program of ours would. */
     sql(text: string, ...values: (string | number)[]): void {
