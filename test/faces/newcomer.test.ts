@@ -180,7 +180,9 @@ test('an unknown project is answered with at most three names like it, fenced, b
   }
   expect(existsSync(target)).toBe(false);
   const context = (await shell('context', 'acme/shpo')).stdout;
-  expect(context).toMatch(/nothing remembered yet\. Other projects:\n<.*>.*\n- acme\/shop/);
+  expect(context).toMatch(
+    /nothing remembered yet\. Other projects \(search_memory looks in all\):\n<.*>.*\n- acme\/shop/,
+  );
   expect((await shell('search', 'lighthouse', '--project', 'zzz')).stdout).toMatch(/^Project `zzz` has no notes\.\n/);
   // With notes, but none that match, nothing is guessed.
   expect((await shell('list', '--project', 'acme/shop', '--after', '2100-01-01')).stdout).toMatch(/^No notes match/);

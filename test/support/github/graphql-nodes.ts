@@ -101,6 +101,7 @@ export function commitNode(context: GraphQLContext, repository: Repository, comm
   return {
     __typename: 'Commit',
     id: `C_${commit.sha}`,
+    repository: () => repositoryNode(context, repository),
     oid: commit.sha,
     abbreviatedOid: commit.sha.slice(0, 7),
     url: `${context.site.url}/${facts.full_name}/commit/${commit.sha}`,

@@ -2,6 +2,20 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { openApp } from '../support/app.js';
 import { startGitHub } from '../support/github.js';
 
+test('a repository that is made public under a running server gets one save more at most', async () => {
+  const github = await startGitHub();
+  onTestFinished(() => github.close());
+  const { call, fail } = await openApp({
+    MEMORY_REPO: 'ann/notes',
+    GITHUB_TOKEN: github.token,
+    GITHUB_API_URL: github.apiUrl,
+  });
+  expect(await call('save_session', { title: 'One', content: 'while it is private' })).toMatch(/^Saved/);
+  await github.setPublic();
+  await call('save_session', { title: 'Two', content: 'nobody could know yet' });
+  expect(await fail('save_session', { title: 'Three', content: 'for everybody to read' })).toMatch(/is public/);
+});
+
 test('a clock that is set back by two hours holds nothing up', async () => {
   const github = await startGitHub();
   onTestFinished(() => github.close());
