@@ -18,6 +18,8 @@ interface Wanted {
   machine: number;
   /** Nobody said what became of it, or a receipt did. */
   receipt?: { status: string; id: string; blob: string };
+  /** Every machine's reads have to find it: the mirror did when it was acknowledged. */
+  mirrored?: boolean;
   /** It was asked for twice. */
   again?: boolean;
 }
@@ -104,7 +106,7 @@ async function client(load: Load, machine: number, at: number): Promise<void> {
     const known = pick(load.wanted.filter(({ receipt }) => receipt));
     if (dice < 0.5 || !known) await saveNew(load, machine, `c${at}-r${round}`);
     else if (dice < 0.7) await edit(load, machine, `c${at}-r${round}`, known);
-    else if (dice < 0.8) await ask(load, machine, 'read_memory', { id: known.receipt?.id });
+    else if (dice < 0.8) await readKnown(load, machine, known);
     else if (dice < 0.9) await ask(load, machine, 'load_context', {});
     else await ask(load, machine, 'sync_now', {});
   }
@@ -123,7 +125,7 @@ async function ask(load: Load, machine: number, tool: string, args: Record<strin
     if (text.includes(`${tool} failed: `)) {
       // What GitHub does not take or tell is said; nothing else may go wrong.
       const weather = tool === 'sync_now' || tool === 'save_session' ? /GitHub|origin/ : /^$/;
-      if (!may.test(text) && !weather.test(text)) load.complaints.push(text);
+      if (!may.test(text) && !weather.test(text)) load.complaints.push(`${JSON.stringify(args)}: ${text}`);
     } else {
       // Killed: until there is one again nobody can ask.
       await server.gone;
@@ -147,11 +149,17 @@ async function saveNew(load: Load, machine: number, title: string): Promise<void
   const receipt = receiptOf(text);
   // On the other machine at once, whatever the weather: the mirror has it.
   if (text.includes('origin saved, mirror saved')) {
+    wanted.mirrored = true;
     const read = await ask(load, 1 - machine, 'read_memory', { id: receipt.id });
     if (read !== undefined && !read.includes(wanted.line)) load.complaints.push(`not there: ${read}`);
     if (read !== undefined) load.seen++;
   }
   wanted.receipt = receipt;
+}
+
+/** What waits on one machine is not known on the other. */
+async function readKnown(load: Load, machine: number, { receipt, mirrored }: Wanted): Promise<void> {
+  await ask(load, machine, 'read_memory', { id: receipt?.id }, mirrored ? /^$/ : /There is no note/);
 }
 
 async function edit(load: Load, machine: number, name: string, { title, receipt }: Wanted): Promise<void> {
