@@ -84,7 +84,8 @@ async function row({ name, environment }: Variant, home: string, options: Option
     });
   const server = await open();
   const { ms } = await timed(() => server.call('sync_now'));
-  const ask = callsOf(server, size, rounds);
+  const seed = answers.size;
+  const ask = callsOf(server, size, rounds, seed);
   const cells = [`${name.padEnd(18)} ${(ms / 1000).toFixed(1).padStart(10)}`];
   // Those that were there before anybody saved.
   const before = new Date(Date.now() - 86_400_000).toISOString();
@@ -95,11 +96,11 @@ async function row({ name, environment }: Variant, home: string, options: Option
     cells.push(`${shown(median(times), 8)} ${shown(percentile(times, 0.95), 5)}`);
   }
   await server.close();
-  cells.push(await underLoad(open, size, loadSeconds));
+  cells.push(await underLoad(open, size, loadSeconds, seed));
   return cells.join('   ');
 }
 
-function callsOf(server: Running, size: number, rounds: number) {
+function callsOf(server: Running, size: number, rounds: number, seed: number) {
   const asked = queries(rounds);
   const project = (index: number) => PROJECTS[index % PROJECTS.length] as string;
   const id = (index: number) => generateNote((index * 7_919) % size, size).path.replace(/\.md$/, '');
@@ -109,21 +110,22 @@ function callsOf(server: Running, size: number, rounds: number) {
     load: (index: number) => server.call('load_context', { project: project(index) }),
     search: (index: number) => server.call('search_memory', { query: asked[index % rounds] }),
     save: (index: number) => {
-      const { title, body } = noteBody(7_000_000 + index);
+      // All share one repository: what one tier has saved would be "already saved" for the next.
+      const { title, body } = noteBody(7_000_000 + seed * 1_000_000 + index);
       return server.call('save_session', { title, content: body, project: project(index) });
     },
   };
 }
 
 /** Clients that ask again as soon as they are answered: mostly reads, a search in five, a save in fifty. */
-async function underLoad(open: () => Promise<Running>, size: number, seconds: number): Promise<string> {
+async function underLoad(open: () => Promise<Running>, size: number, seconds: number, seed: number): Promise<string> {
   const servers = await Promise.all(Array.from({ length: SERVERS }, open));
   const times: number[] = [];
   let errors = 0;
   const until = performance.now() + seconds * 1_000;
   await Promise.all(
     Array.from({ length: CLIENTS }, async (_, client) => {
-      const ask = callsOf(servers[client % SERVERS] as Running, size, 200);
+      const ask = callsOf(servers[client % SERVERS] as Running, size, 200, seed);
       for (let index = client * 1_000; performance.now() < until; index++) {
         const work = index % 50 === 0 ? ask.save : index % 5 === 0 ? ask.search : index % 5 === 1 ? ask.load : ask.read;
         try {
