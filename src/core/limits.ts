@@ -109,7 +109,7 @@ export const LIMITS = {
   readConnections: 4,
   postgresConnections: 8,
   /** A step of so many documents makes Postgres count anew: it plans by what it last counted. */
-  postgresCountAfter: 500,
+  postgresCountAfter: 50,
   /** Tries of a transaction that lost against another. */
   postgresAttempts: 5,
   ephemeralNotes: 200,
