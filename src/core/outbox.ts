@@ -17,6 +17,9 @@ import { LIMITS } from './limits.js';
 import { reach } from './points.js';
 import type { Filter, Mutex, OutboxEntry } from './ports.js';
 
+/** The turn to save to an origin, as all processes of this machine name it. */
+export const turnOf = (origin: string) => `save-${shortHash(origin)}`;
+
 /** A queued save as a document. */
 export interface Waiting {
   entry: OutboxEntry;
@@ -137,7 +140,7 @@ export function createOutbox(dependencies: OutboxDependencies) {
     try {
       // Nobody has to wait for the turn of one who only finds out that the origin is still gone.
       await origin.head();
-      release = await mutex.acquire(`save-${shortHash(origin.name)}`, LIMITS.saveTurnMs, ending.signal);
+      release = await mutex.acquire(turnOf(origin.name), LIMITS.saveTurnMs, ending.signal);
       if (!ending.signal.aborted)
         await delivery.deliver({ deadlineAt: performance.now() + saveDeadlineMs, retry: true });
     } catch (error) {
@@ -190,7 +193,7 @@ export function createOutbox(dependencies: OutboxDependencies) {
 
     /** Gives a save up for good; waits for a delivery that is under way. Throws where it is not there any more. */
     async drop(name: string, entry: number): Promise<OutboxEntry> {
-      const release = await mutex.acquire(`save-${shortHash(name)}`, LIMITS.saveTurnMs);
+      const release = await mutex.acquire(turnOf(name), LIMITS.saveTurnMs);
       if (release === null)
         throw new MemoryError(
           'deadline',

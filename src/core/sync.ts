@@ -1,4 +1,5 @@
 import type { Ignore } from 'ignore';
+import { batches } from './batches.js';
 import type { IndexedDocument } from './documents.js';
 import { explain, MemoryError, toMemoryError } from './errors.js';
 import { shortHash } from './hash.js';
@@ -170,7 +171,7 @@ export function createSync({ origin, mirror, durable, mutex, log, lateHeadMs }: 
         if (late?.commit !== tip.commit) late = { commit: tip.commit, sinceMs: performance.now() };
         if (performance.now() - late.sinceMs < (lateHeadMs ?? LIMITS.lateHeadMs)) return 'late';
       } else if (difference !== null) {
-        const { documents, gone, notices } = await documentsOf(difference, await ignoreAt(tip.commit));
+        const { documents, gone, notices } = documentsOf(difference, await ignoreAt(tip.commit));
         const unwanted = new Set([...difference.gone, ...gone]);
         return {
           head: { ...tip, tree: difference.tree },
@@ -190,7 +191,7 @@ export function createSync({ origin, mirror, durable, mutex, log, lateHeadMs }: 
   /** The documents of a commit, and what is in it that cannot be one. */
   async function listing(commit: string, newest: number | undefined) {
     const listed = await origin.list(commit);
-    const found = await documentsOf(listed, await ignoreOf(listed.entries));
+    const found = documentsOf(listed, await ignoreOf(listed.entries));
     told = { commit, notices: found.notices };
     if (newest === undefined || found.documents.length <= newest) return { ...found, tree: listed.tree };
     const stamp = (path: string) => /\d{4}-?\d{2}-?\d{2}(T?\d{4,9})?/.exec(path)?.[0].replaceAll('-', '') ?? '';
@@ -270,7 +271,10 @@ export function createSync({ origin, mirror, durable, mutex, log, lateHeadMs }: 
       for (const each of undated) each.timeMs = times.get(each.path) ?? Date.now();
     };
     const sizes = await origin.sizes(missing.map((entry) => entry.blob));
-    for (const batch of batches(missing, (entry) => sizes.get(entry.blob) ?? 0)) {
+    // What is larger than this is not fetched.
+    const bytesOf = (entry: TreeEntry) => Math.min(sizes.get(entry.blob) ?? 0, LIMITS.indexedBytes);
+    const most = { count: LIMITS.stageDocuments, bytes: LIMITS.stageBytes };
+    for (const batch of batches(missing, bytesOf, most)) {
       signal?.throwIfAborted();
       const small = batch.filter((entry) => (sizes.get(entry.blob) ?? 0) <= LIMITS.indexedBytes);
       const contents = await origin.read(small.map((entry) => entry.blob));
@@ -397,20 +401,4 @@ const EVERYBODY = { subject: '', projects: 'all' as const, scopes: new Set<never
 function counts(report: SyncReport): Record<string, unknown> {
   const { added, changed, removed, total, problemCount, tookMs } = report;
   return { added, changed, removed, total, problems: problemCount, took_ms: Math.round(tookMs) };
-}
-
-function* batches<T>(items: T[], bytesOf: (item: T) => number): Generator<T[]> {
-  let batch: T[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    const size = Math.min(bytesOf(item), LIMITS.indexedBytes);
-    if (batch.length > 0 && (batch.length >= LIMITS.stageDocuments || bytes + size > LIMITS.stageBytes)) {
-      yield batch;
-      batch = [];
-      bytes = 0;
-    }
-    batch.push(item);
-    bytes += size;
-  }
-  if (batch.length > 0) yield batch;
 }

@@ -20,7 +20,7 @@ import { createLanding, type Patience } from './landing.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
 import { commitMessage, newestPointers } from './message.js';
-import type { Outbox } from './outbox.js';
+import { type Outbox, turnOf } from './outbox.js';
 import { reach } from './points.js';
 import type { Durable, Mirror, Mutex, Origin, Tip } from './ports.js';
 import { createPreparer, nameOf } from './prepare.js';
@@ -143,7 +143,7 @@ export function createWriter(dependencies: WriterDependencies) {
   /** To save one after the other, over all processes of this machine; null where it takes too long. */
   function turn(): Promise<(() => void) | null> {
     const waitMs = Math.min(LIMITS.saveTurnMs, saveDeadlineMs / 2);
-    return mutex.acquire(`save-${shortHash(origin.name)}`, waitMs).catch(() => null);
+    return mutex.acquire(turnOf(origin.name), waitMs).catch(() => null);
   }
 
   function takeGroup(): Pending[] {

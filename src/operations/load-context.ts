@@ -4,7 +4,7 @@ import type { Document } from '../core/documents.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
-import { budget, consistency, defineOperation, provenance } from './operation.js';
+import { budget, consistency, defineOperation, provenance, unconfirmed } from './operation.js';
 import { nearestProjects } from './unknown-project.js';
 
 const note = z.object({
@@ -35,14 +35,7 @@ export const loadContext = defineOperation({
     total: z.number(),
     notes: z.array(note),
     /** What is not at the origin, in every project; `why` is what the origin last said. */
-    unconfirmed: z.object({
-      queued: z.number(),
-      unknown: z.number(),
-      conflicts: z.number(),
-      elsewhere: z.number(),
-      unreadable: z.boolean(),
-      why: z.string(),
-    }),
+    unconfirmed,
     /** Where the project has no notes: which projects have, those with names like it first. */
     others: z.array(z.object({ project: z.string(), documents: z.number(), lastMs: z.number() })),
     /** How many of `others` have names like it. */

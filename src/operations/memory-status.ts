@@ -3,7 +3,7 @@ import { toMemoryError } from '../core/errors.js';
 import { age, branchLine, cacheLine, fence, jobAlerts, jobsLine, kilobytes, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { VERSION } from '../version.js';
-import { defineOperation } from './operation.js';
+import { defineOperation, unconfirmed } from './operation.js';
 
 const tier = z.object({ name: z.string(), state: z.string(), detail: z.string(), tookMs: z.number() });
 
@@ -19,14 +19,7 @@ export const memoryStatus = defineOperation({
     doubtful: z.number().nullable(),
     behind: z.boolean().nullable(),
     doubts: z.number().nullable(),
-    unconfirmed: z.object({
-      queued: z.number(),
-      unknown: z.number(),
-      conflicts: z.number(),
-      elsewhere: z.number(),
-      unreadable: z.boolean(),
-      why: z.string(),
-    }),
+    unconfirmed,
     /** The oldest of the queued edits that lost, by the id to read each by, and the note that it was an edit of. */
     conflicts: z.array(z.object({ id: z.string(), of: z.string() })),
     tiers: z.array(tier),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Caller, Scope } from '../core/caller.js';
 import { MemoryError } from '../core/errors.js';
+import type { Unconfirmed } from '../core/format.js';
 import { cleanLine } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { INBOX, projectName } from '../core/project.js';
@@ -78,6 +79,15 @@ export const provenance: z.ZodType<Provenance> = z.object({
   verified: z.boolean(),
   skipped: z.array(z.object({ tier: z.string(), why: z.string() })),
   notes: z.array(z.string()),
+});
+
+export const unconfirmed: z.ZodType<Unconfirmed> = z.object({
+  queued: z.number(),
+  unknown: z.number(),
+  conflicts: z.number(),
+  elsewhere: z.number(),
+  unreadable: z.boolean(),
+  why: z.string(),
 });
 
 export const limitOf = (most: number) => z.int().min(1).max(most).optional();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { queryTerms } from '../core/analyse.js';
 import { digestText, firstSentences } from '../core/digest.js';
-import { decodeText, PRIVACY } from '../core/documents.js';
+import { type Document, decodeText, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine } from '../core/format.js';
@@ -76,23 +76,7 @@ export const searchMemory = defineOperation({
         const hits = [];
         for (const { document, score } of found) {
           const content = (await reading.get(caller, document.id))?.content;
-          const passage = bestPassage(
-            content ? withoutMatter(decodeText(content).text) : digestText(document.digest),
-            terms,
-            LIMITS.passageChars,
-          );
-          hits.push({
-            id: document.id,
-            title: document.title,
-            project: document.project,
-            timeMs: document.timeMs,
-            heading: passage.heading,
-            passage: passage.text,
-            matched: passage.matched,
-            score,
-            queued: false,
-            digest: !content,
-          });
+          hits.push({ ...showing(document, content ?? null, terms), score, queued: false });
         }
         return {
           hits,
@@ -104,21 +88,11 @@ export const searchMemory = defineOperation({
     );
     const found = await services.held.search(caller, terms, filter);
     const paths = new Set(found.map(({ document }) => document.id));
-    const held = found.map(({ document, content, queued }) => {
-      const passage = bestPassage(withoutMatter(decodeText(content).text), terms, LIMITS.passageChars);
-      return {
-        id: document.id,
-        title: document.title,
-        project: document.project,
-        timeMs: document.timeMs,
-        heading: passage.heading,
-        passage: passage.text,
-        matched: passage.matched,
-        score: 0,
-        queued,
-        digest: false,
-      };
-    });
+    const held = found.map(({ document, content, queued }) => ({
+      ...showing(document, content, terms),
+      score: 0,
+      queued,
+    }));
     return {
       terms,
       searched: value.searched + held.length,
@@ -165,3 +139,10 @@ export const searchMemory = defineOperation({
     return foot;
   },
 });
+
+/** What a hit shows of a document; its digest stands in for a text that is not kept. */
+function showing({ id, title, project, timeMs, digest }: Document, content: Uint8Array | null, terms: string[]) {
+  const text = content ? withoutMatter(decodeText(content).text) : digestText(digest);
+  const { heading, text: passage, matched } = bestPassage(text, terms, LIMITS.passageChars);
+  return { id, title, project, timeMs, heading, passage, matched, digest: !content };
+}

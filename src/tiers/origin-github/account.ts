@@ -1,19 +1,11 @@
 import { z } from 'zod';
 import { MemoryError, toMemoryError } from '../../core/errors.js';
 import type { Account, Standing } from '../../core/github.js';
-import { type ClientOptions, createClient } from './client.js';
+import { type ClientOptions, commitIdOf, createClient } from './client.js';
 import { statusOf } from './failures.js';
+import { isPublic, REST_FACTS } from './repository.js';
 
 const USER = z.object({ login: z.string() });
-const REPOSITORY = z.object({
-  full_name: z.string(),
-  private: z.boolean(),
-  visibility: z.string().optional(),
-  archived: z.boolean(),
-  default_branch: z.string(),
-  permissions: z.object({ push: z.boolean() }).optional(),
-});
-const SHA = z.string().regex(/^[0-9a-f]{40}$/);
 
 /** Looks at a repository, or makes it, before it is a memory. */
 export function createAccount(options: ClientOptions): Account {
@@ -35,18 +27,17 @@ export function createAccount(options: ClientOptions): Account {
       const { login } = client.shaped(USER, (await client.rest('GET /user')).data);
       const data = await maybe('GET /repos/{owner}/{repo}', [404]);
       if (data === null) return { login, repository: null };
-      const told = client.shaped(REPOSITORY, data);
+      const told = client.shaped(REST_FACTS, data);
       const accept = { accept: 'application/vnd.github.sha' };
       const head = await maybe('GET /repos/{owner}/{repo}/commits/HEAD', [409, 422], accept);
-      const text = head instanceof ArrayBuffer ? Buffer.from(head).toString() : head;
       return {
         login,
         repository: {
           fullName: told.full_name,
-          isPrivate: told.private || told.visibility === 'internal',
+          isPrivate: !isPublic(told),
           archived: told.archived,
           canWrite: told.permissions?.push !== false,
-          commit: text === null ? null : client.shaped(SHA, text),
+          commit: head === null ? null : commitIdOf(client, head),
           branch: told.default_branch,
         },
       };

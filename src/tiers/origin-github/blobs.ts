@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { batches } from '../../core/batches.js';
 import { isBlob } from '../../core/hash.js';
 import { LIMITS } from '../../core/limits.js';
 import type { Client } from './client.js';
@@ -74,21 +75,8 @@ export function createBlobs(client: Client, repository: Repository) {
   }
 
   /** Up to so many, and so many bytes, to a query. */
-  function* queries(ids: string[]): Generator<string[]> {
-    let some: string[] = [];
-    let bytes = 0;
-    for (const id of ids) {
-      const size = sizes.get(id) ?? 0;
-      if (some.length > 0 && (some.length >= LIMITS.githubBlobs || bytes + size > LIMITS.githubQueryBytes)) {
-        yield some;
-        some = [];
-        bytes = 0;
-      }
-      some.push(id);
-      bytes += size;
-    }
-    if (some.length > 0) yield some;
-  }
+  const queries = (ids: string[]) =>
+    batches(ids, (id) => sizes.get(id) ?? 0, { count: LIMITS.githubBlobs, bytes: LIMITS.githubQueryBytes });
 
   return {
     /** What a question has brought along. */
@@ -97,7 +85,6 @@ export function createBlobs(client: Client, repository: Repository) {
       if (bytes) keep(each.oid, bytes);
     },
     sized: (id: string, bytes: number) => void sizes.set(id, bytes),
-    put: (id: string, bytes: Uint8Array) => keep(id, bytes),
 
     async sizes(ids: string[]): Promise<Map<string, number>> {
       const unknown = ids.filter((id) => !sizes.has(id));

@@ -184,6 +184,13 @@ async function fetchWhole(url: string, options: RequestInit, onTrouble: (trouble
   }
 }
 
+const SHA = z.string().regex(/^[0-9a-f]{40}$/);
+
+/** The commit's id that `application/vnd.github.sha` answers with, whatever octokit took that for. */
+export function commitIdOf(client: Pick<Client, 'shaped'>, data: unknown): string {
+  return client.shaped(SHA, data instanceof ArrayBuffer ? Buffer.from(data).toString() : data);
+}
+
 /** In the place of a limiter of the plugin's. */
 const AT_ONCE = {
   key: () => ({

@@ -1,9 +1,8 @@
-import { z } from 'zod';
 import { toMemoryError } from '../../core/errors.js';
 import { LIMITS } from '../../core/limits.js';
 import type { Origin, Tip } from '../../core/ports.js';
 import { createBlobs } from './blobs.js';
-import { type CallOptions, createClient } from './client.js';
+import { type CallOptions, commitIdOf, createClient } from './client.js';
 import { createCommitter } from './commit.js';
 import { noBranch, noRepository, statusOf } from './failures.js';
 import { createPaths } from './paths.js';
@@ -22,8 +21,6 @@ export interface GitHubOriginOptions {
   /** For one question, with all its retries. */
   readDeadlineMs: number;
 }
-
-const SHA = z.string().regex(/^[0-9a-f]{40}$/);
 
 /**
  * A repository on GitHub as the origin. Nothing changed is one conditional request; a save is one write; documents come
@@ -66,7 +63,7 @@ export function createGitHubOrigin(options: GitHubOriginOptions): Origin {
         how,
       );
       if (status === 304) return tip(last);
-      return tip(client.shaped(SHA, data instanceof ArrayBuffer ? Buffer.from(data).toString() : data));
+      return tip(commitIdOf(client, data));
     } catch (error) {
       const status = statusOf(toMemoryError(error).cause);
       if (status === 409) return null;

@@ -40,7 +40,8 @@ const FACTS_QUERY = `query($owner: String!, $name: String!, $ref: String!, $name
   }
 }`;
 
-const REST_FACTS = z.object({
+/** `GET /repos/{owner}/{repo}`, as far as it concerns us. */
+export const REST_FACTS = z.object({
   full_name: z.string(),
   private: z.boolean(),
   visibility: z.string().optional(),
@@ -49,6 +50,11 @@ const REST_FACTS = z.object({
   default_branch: z.string(),
   permissions: z.object({ push: z.boolean() }).optional(),
 });
+
+/** Everybody can read it; an internal one is its organisation's. */
+export function isPublic(told: z.infer<typeof REST_FACTS>): boolean {
+  return (told.visibility === 'public' || !told.private) && told.visibility !== 'internal';
+}
 
 export interface RepositoryOptions {
   client: Client;
@@ -119,8 +125,7 @@ export function createRepository({ client, branch, allowPublic, readDeadlineMs, 
   async function askRest(how: CallOptions): Promise<NonNullable<typeof known>> {
     const { data } = await client.rest('GET /repos/{owner}/{repo}', {}, how);
     const told = client.shaped(REST_FACTS, data);
-    if ((told.visibility === 'public' || !told.private) && told.visibility !== 'internal' && !allowPublic)
-      throw publicRepository(configured);
+    if (isPublic(told) && !allowPublic) throw publicRepository(configured);
     return {
       facts: { fullName: told.full_name, branch: branch ?? told.default_branch, commit: null },
       canWrite: told.permissions?.push !== false,
