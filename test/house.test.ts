@@ -31,10 +31,12 @@ const MAY: Record<string, string[]> = {
   app: ['config', 'core', 'jobs', 'tiers', 'version'],
   config: ['core'],
   faces: ['core', 'faces', 'operations', 'version'],
-  operations: ['core', 'operations', 'version'],
+  operations: ['core', 'operations', 'search', 'version'],
   jobs: ['core', 'jobs'],
-  tiers: ['core', 'tiers', 'version'],
-  core: ['core'],
+  tiers: ['core', 'search', 'tiers', 'version'],
+  core: ['core', 'search'],
+  // Words and numbers only: no port, no limit of the program, nobody else's types.
+  search: ['search'],
   version: [],
 };
 

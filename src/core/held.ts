@@ -1,4 +1,4 @@
-import { analyse } from './analyse.js';
+import { analyse } from '../search/analyse.js';
 import type { Caller } from './caller.js';
 import { type Document, decodeText } from './documents.js';
 import type { Ephemeral } from './ephemeral.js';
@@ -38,7 +38,7 @@ export function createHeld({ ephemeral, outbox }: { ephemeral: Ephemeral; outbox
     async search(caller: Caller, terms: string[], filter: Filter): Promise<HeldNote[]> {
       const wanted = new Set(terms);
       return (await list(caller, filter)).filter(({ document, content }) =>
-        analyse(`${document.title} ${decodeText(content).text}`).some((term) => wanted.has(term)),
+        analyse(`${document.title} ${decodeText(content).text}`).terms.some((term) => wanted.has(term)),
       );
     },
   };

@@ -1,4 +1,4 @@
-import { analyse } from './analyse.js';
+import { analyse } from '../search/analyse.js';
 import { type IndexedDocument, parseDocument, type Source } from './documents.js';
 import { readablePath } from './paths.js';
 
@@ -10,8 +10,8 @@ export function indexDocument(source: Source): IndexedDocument {
     ...document,
     content: source.content,
     terms: {
-      title: analyse(`${document.title} ${document.tags.join(' ')} ${name}`).join(' '),
-      body: source.content === null ? '' : analyse(text).join(' '),
+      title: analyse(`${document.title} ${document.tags.join(' ')} ${name}`).terms.join(' '),
+      body: source.content === null ? '' : analyse(text).terms.join(' '),
     },
   };
 }

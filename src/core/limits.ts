@@ -20,8 +20,6 @@ export const LIMITS = {
   /** Larger files are listed and read from the origin, never indexed. */
   indexedBytes: 4 * 1024 * 1024,
   frontMatterChars: 512 * 1024,
-  /** No file that is indexed at all has more: 4 MiB of one-letter words. */
-  termsPerDocument: 4_000_000,
   storedTitleChars: 200,
 
   // Answers.

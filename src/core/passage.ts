@@ -1,4 +1,4 @@
-import { analyse } from './analyse.js';
+import { analyse } from '../search/analyse.js';
 import { firstSentences, headingOf } from './digest.js';
 
 export interface Passage {
@@ -22,7 +22,7 @@ export function bestPassage(text: string, terms: string[], mostChars: number): P
     }
     const flat = lines.join(' ').replace(/\s+/g, ' ').trim();
     if (flat === '' || flat === '---') continue;
-    const here = analyse(flat, 5_000);
+    const here = analyse(flat, 5_000).terms;
     const matched = [...new Set(here.filter((term) => wanted.has(term)))];
     const score = matched.length + Math.min(here.length, 40) / 1000;
     if (score > best.score) best = { heading, text: around(flat, terms, mostChars), matched, score };
@@ -35,12 +35,12 @@ function around(text: string, terms: string[], most: number): string {
   if (text.length <= most) return text;
   const wanted = new Set(terms);
   for (const match of text.matchAll(/\S+/g)) {
-    if (match.index > most * 0.6 && analyse(match[0], 20).some((term) => wanted.has(term))) {
+    if (match.index > most * 0.6 && analyse(match[0], 20).terms.some((term) => wanted.has(term))) {
       const start = text.lastIndexOf(' ', Math.max(0, match.index - most / 3)) + 1;
       return `…${firstSentences(text.slice(start), most)}`;
     }
     if (match.index > 200_000) break;
-    if (match.index <= most * 0.6 && analyse(match[0], 20).some((term) => wanted.has(term))) break;
+    if (match.index <= most * 0.6 && analyse(match[0], 20).terms.some((term) => wanted.has(term))) break;
   }
   return firstSentences(text, most);
 }

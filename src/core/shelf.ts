@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { INDEX_VERSION } from './analyse.js';
+import { INDEX_VERSION } from '../search/analyse.js';
 import { type Caller, seesUnsigned } from './caller.js';
 import { isBlob, shortHash } from './hash.js';
 import { LIMITS } from './limits.js';

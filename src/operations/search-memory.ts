@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { queryTerms } from '../core/analyse.js';
 import { digestText, firstSentences } from '../core/digest.js';
 import { type Document, decodeText, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
@@ -10,6 +9,7 @@ import { cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { bestPassage } from '../core/passage.js';
 import { projectName } from '../core/project.js';
+import { queryTerms } from '../search/analyse.js';
 import { filterOf, filters } from './list-sessions.js';
 import { budget, consistency, defineOperation, limitOf, provenance } from './operation.js';
 import { nearestProjects, unknownProject } from './unknown-project.js';

@@ -1,7 +1,7 @@
-import { INDEX_VERSION } from '../core/analyse.js';
 import type { Caller } from '../core/caller.js';
 import type { Document, IndexedDocument } from '../core/documents.js';
 import type { Doubt, Filter, MirrorState, SameSave, Step, Tip, View } from '../core/ports.js';
+import { INDEX_VERSION } from '../search/analyse.js';
 import {
   bytesOf,
   COLUMNS,

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { queryTerms } from '../../src/core/analyse.js';
 import type { Caller } from '../../src/core/caller.js';
 import { bodyHash, type IndexedDocument } from '../../src/core/documents.js';
 import { objectId } from '../../src/core/hash.js';
 import { indexDocument } from '../../src/core/index-document.js';
 import type { Filter, Head, Mirror, Step } from '../../src/core/ports.js';
+import { queryTerms } from '../../src/search/analyse.js';
 
 /** A mirror of one origin; `again` opens the same one once more, as another process would. Closed when the test ends. */
 export interface MirrorUnderTest {

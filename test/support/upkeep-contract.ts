@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { queryTerms } from '../../src/core/analyse.js';
 import type { LeaseWish, Mirror } from '../../src/core/ports.js';
+import { queryTerms } from '../../src/search/analyse.js';
 import { everybody, type MirrorUnderTest, note, put } from './mirror-contract.js';
 
 type Open = () => Promise<MirrorUnderTest> | MirrorUnderTest;

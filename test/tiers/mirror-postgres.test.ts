@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { queryTerms } from '../../src/core/analyse.js';
 import type { Mirror } from '../../src/core/ports.js';
+import { queryTerms } from '../../src/search/analyse.js';
 import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tiers/mirror-postgres.js';
 import { SCHEMA } from '../../src/tiers/postgres-schema.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { queryTerms } from '../../src/core/analyse.js';
 import type { Caller } from '../../src/core/caller.js';
 import { createLog } from '../../src/core/log.js';
 import type { Filter, Mirror, View } from '../../src/core/ports.js';
 import { createSync } from '../../src/core/sync.js';
+import { queryTerms } from '../../src/search/analyse.js';
 import { createPostgresMirror } from '../../src/tiers/mirror-postgres.js';
 import { createSqliteMirror } from '../../src/tiers/mirror-sqlite.js';
 import { openGitOrigin } from '../../src/tiers/origin-git/index.js';

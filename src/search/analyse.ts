@@ -1,6 +1,6 @@
 import { stemmer as english } from '@orama/stemmers/english';
 import { stemmer as russian } from '@orama/stemmers/russian';
-import { LIMITS } from './limits.js';
+import type { Terms } from './terms.js';
 
 /** Raised whenever the same text would give other terms: the mirror is then rebuilt. */
 export const INDEX_VERSION = 3;
@@ -22,20 +22,29 @@ const UNSPACED =
 /** What each word became: notes say the same words again and again. Bounded. */
 const known = new Map<string, readonly string[]>();
 
+/** No file that is indexed at all has more: 4 MiB of one-letter words. */
+const MOST_TERMS = 4_000_000;
+
 /**
  * Text to search terms, in order: lower case, stemmed English and Russian, identifiers whole and in their parts.
  * The same for both mirrors and for queries; a term holds letters, digits and emoji only.
  */
-export function analyse(text: string, most: number = LIMITS.termsPerDocument): string[] {
+export function analyse(text: string, most: number = MOST_TERMS): Terms {
   const terms: string[] = [];
+  const places: number[] = [];
+  let words = 0;
   for (const [raw] of text
     .normalize('NFKC')
     .replace(/['’]s\b/g, '')
     .matchAll(WORD)) {
     if (terms.length >= most) break;
-    for (const term of termsOf(raw)) terms.push(term);
+    for (const term of termsOf(raw)) {
+      terms.push(term);
+      places.push(words);
+    }
+    words++;
   }
-  return terms;
+  return { terms, places, words };
 }
 
 function termsOf(raw: string): readonly string[] {
@@ -52,7 +61,7 @@ function termsOf(raw: string): readonly string[] {
 
 /** A query's distinct terms without stop words; all of them where nothing else is left. */
 export function queryTerms(query: string): string[] {
-  const all = [...new Set(analyse(query, 200))];
+  const all = [...new Set(analyse(query, 200).terms)];
   const telling = all.filter((term) => !STOP.has(term));
   return (telling.length > 0 ? telling : all).slice(0, 64);
 }
