@@ -23,7 +23,7 @@ BEGIN
     SELECT nspname, substring(obj_description(oid, 'pg_namespace') FROM 'version (\d+)$')::int AS version
     FROM pg_namespace WHERE nspname IN ('strata_mirror', 'strata_durable')
   LOOP
-    IF half.version > (CASE half.nspname WHEN 'strata_mirror' THEN 2 ELSE 1 END) THEN
+    IF half.version > (CASE half.nspname WHEN 'strata_mirror' THEN 3 ELSE 1 END) THEN
       RAISE EXCEPTION 'schema % was written by a newer strata-memory (version %) than this file', half.nspname, half.version
         USING HINT = 'Update strata-memory, or give it another database.';
     END IF;
@@ -42,7 +42,9 @@ CREATE TABLE IF NOT EXISTS strata_mirror.state (
   tree_id text COLLATE "C",
   generation bigint NOT NULL,
   confirmed_at_ms bigint,
-  index_version integer NOT NULL
+  index_version integer NOT NULL,
+  -- Another one in a mirror that was dropped and made again: numbers of documents begin anew there.
+  incarnation text COLLATE "C" NOT NULL DEFAULT md5(CAST(random() AS text) || CAST(clock_timestamp() AS text))
 );
 
 -- Saves in flight, or of writers that died: while a row is here the head of its origin is unconfirmed.
@@ -104,17 +106,43 @@ CREATE INDEX IF NOT EXISTS documents_key ON strata_mirror.documents (origin, sav
 CREATE INDEX IF NOT EXISTS documents_reason ON strata_mirror.documents (origin, path) WHERE live = 1 AND reason IS NOT NULL;
 CREATE INDEX IF NOT EXISTS documents_staged ON strata_mirror.documents (origin) WHERE live = 0;
 
--- The search terms of each document, made by our own analyser (so that both mirrors rank alike), never by Postgres's.
--- One row, or several for a document with more different words than one tsvector can hold (a megabyte).
+-- What ranking knows of each document: its length and speakers, and the names of its passages (16 bytes each).
 CREATE TABLE IF NOT EXISTS strata_mirror.documents_search (
-  doc bigint NOT NULL REFERENCES strata_mirror.documents (doc) ON DELETE CASCADE,
-  title tsvector NOT NULL,
-  body tsvector NOT NULL
+  doc bigint PRIMARY KEY REFERENCES strata_mirror.documents (doc) ON DELETE CASCADE,
+  origin text COLLATE "C" NOT NULL,
+  outline text COLLATE "C" NOT NULL,
+  chunks bytea NOT NULL
 );
-CREATE INDEX IF NOT EXISTS documents_search_doc ON strata_mirror.documents_search (doc);
--- Without a pending list 10,000 documents take 9 s instead of 3; searching one of 4 MB takes 2 ms.
-CREATE INDEX IF NOT EXISTS documents_search_terms ON strata_mirror.documents_search USING gin (title, body)
-  WITH (fastupdate = on, gin_pending_list_limit = 4096);
+CREATE INDEX IF NOT EXISTS documents_search_origin ON strata_mirror.documents_search (origin);
+
+-- Documents that are in no segment yet, each with its own page of terms. Pages are made by our own analyser and read by our
+-- own ranking, so that both mirrors rank alike (src/search/postings.ts has the format).
+CREATE TABLE IF NOT EXISTS strata_mirror.documents_tail (
+  doc bigint PRIMARY KEY REFERENCES strata_mirror.documents (doc) ON DELETE CASCADE,
+  origin text COLLATE "C" NOT NULL,
+  page bytea NOT NULL
+);
+CREATE INDEX IF NOT EXISTS documents_tail_origin ON strata_mirror.documents_tail (origin);
+
+-- Many documents' terms together, which never change: the numbers of the documents, how many pages there are, every term.
+CREATE TABLE IF NOT EXISTS strata_mirror.segments (
+  segment bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  origin text COLLATE "C" NOT NULL,
+  docs text COLLATE "C" NOT NULL,
+  pages integer NOT NULL,
+  vocabulary text COLLATE "C" NOT NULL
+);
+CREATE INDEX IF NOT EXISTS segments_origin ON strata_mirror.segments (origin);
+
+-- The pages of segments: where the terms stand whose hash is the page's number.
+CREATE TABLE IF NOT EXISTS strata_mirror.postings (
+  origin text COLLATE "C" NOT NULL,
+  page integer NOT NULL,
+  segment bigint NOT NULL,
+  data bytea NOT NULL,
+  PRIMARY KEY (origin, page, segment)
+);
+CREATE INDEX IF NOT EXISTS postings_segment ON strata_mirror.postings (origin, segment);
 
 -- Superseded documents with their bytes, for reading the memory as of an earlier time.
 CREATE TABLE IF NOT EXISTS strata_mirror.versions (
@@ -278,5 +306,5 @@ CREATE TABLE IF NOT EXISTS strata_durable.metrics (
 );
 CREATE INDEX IF NOT EXISTS metrics_at ON strata_durable.metrics (origin, name, at_ms);
 
-COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 2';
+COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 3';
 COMMENT ON SCHEMA strata_durable IS 'strata-memory, what exists nowhere else: never drop it. version 1';

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Entry } from '../search/corpus.js';
+import type { Page } from '../search/postings.js';
 import { type Digest, digestOf, headingOf, plain } from './digest.js';
 import { readFrontMatter, withoutMatter } from './frontmatter.js';
 import { LIMITS } from './limits.js';
@@ -40,8 +42,17 @@ export interface Document {
 export interface IndexedDocument extends Document {
   /** Null where the bytes stay at the origin (oversized). */
   content: Uint8Array | null;
-  /** Search terms of the title and path, and of the text; empty where it is not indexed. */
-  terms: { title: string; body: string };
+  /** What search keeps of it; null where it is not indexed. */
+  search: SearchRow | null;
+}
+
+/** A document in the search index. */
+export interface SearchRow {
+  outline: Omit<Entry, 'timeMs'>;
+  /** Its own page of terms. */
+  page: Page;
+  /** The names of its passages for embedding, 16 bytes each, in the order of the text. */
+  chunks: Uint8Array;
 }
 
 export interface Source {

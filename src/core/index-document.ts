@@ -1,17 +1,23 @@
 import { analyse } from '../search/analyse.js';
-import { type IndexedDocument, parseDocument, type Source } from './documents.js';
+import { pageOf } from '../search/postings.js';
+import { type IndexedDocument, parseDocument, type SearchRow, type Source } from './documents.js';
 import { readablePath } from './paths.js';
 
-/** A file of the origin as the mirror keeps it: fields, bytes and search terms. */
+/** A file of the origin as the mirror keeps it: fields, bytes and what search keeps of it. */
 export function indexDocument(source: Source): IndexedDocument {
   const { document, text } = parseDocument(source);
   const name = readablePath(document.path).replace(/\.md$/, '').split('/').pop() ?? '';
+  const title = `${document.title} ${document.tags.join(' ')} ${name}`;
+  return { ...document, content: source.content, search: searchRow(title, source.content === null ? '' : text) };
+}
+
+function searchRow(title: string, text: string): SearchRow | null {
+  const titled = analyse(title);
+  const body = analyse(text);
+  if (titled.terms.length === 0 && body.terms.length === 0) return null;
   return {
-    ...document,
-    content: source.content,
-    terms: {
-      title: analyse(`${document.title} ${document.tags.join(' ')} ${name}`).terms.join(' '),
-      body: source.content === null ? '' : analyse(text).terms.join(' '),
-    },
+    outline: { words: body.words, titleTerms: titled.terms.length, speakers: [] },
+    page: pageOf(titled, body),
+    chunks: new Uint8Array(),
   };
 }

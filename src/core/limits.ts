@@ -95,6 +95,13 @@ export const LIMITS = {
   /** One request to the git data API. */
   githubRequestBytes: 2_400_000,
 
+  // The search index.
+  /** New documents that search reads one by one before they are merged into a segment, and the most that go into one. */
+  tailDocuments: 512,
+  segmentDocuments: 1_024,
+  /** Callers' views that a process remembers. */
+  searchViews: 4,
+
   // Work at a time.
   groupSaves: 200,
   groupBytes: 16 * 1024 * 1024,

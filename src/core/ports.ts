@@ -1,5 +1,6 @@
 import type { Caller } from './caller.js';
 import type { Document, IndexedDocument, Kind } from './documents.js';
+import type { Corpus } from '../search/corpus.js';
 import type { MemoryError } from './errors.js';
 
 /** The commit a branch points to, and its tree. Object ids are hex. */
@@ -139,9 +140,13 @@ export interface Filter {
   beforeMs?: number;
 }
 
-export interface Hit {
-  document: Document;
-  score: number;
+/** What ranking needs of one snapshot, for the documents that a caller may see. */
+export interface Found {
+  corpus: Corpus;
+  /** One element for each entry of the corpus: 1 where the filter takes it. */
+  scope: Uint8Array;
+  /** The documents of the entries: their numbers in this mirror, and the names of their passages, 16 bytes each. */
+  documents: { doc: number; path: string; chunks: Uint8Array }[];
 }
 
 /** One consistent snapshot of the mirror. Every query filters by what the caller may see. */
@@ -156,7 +161,12 @@ export interface View {
     page: { limit: number; after?: { timeMs: number; path: string } },
   ): Promise<Document[]>;
   count(caller: Caller, filter: Filter): Promise<number>;
-  search(caller: Caller, terms: string[], filter: Filter, limit: number): Promise<Hit[]>;
+  /** The postings of these terms, over everything that the caller may see. */
+  corpus(caller: Caller, terms: string[], filter: Filter): Promise<Found>;
+  /** Every term of the search index, those of documents that are gone or that the caller may not see included. */
+  vocabulary(): Promise<Set<string>>;
+  /** Documents by their numbers, in that order, with their bytes. */
+  documents(caller: Caller, docs: number[]): Promise<(Document & { content: Uint8Array | null })[]>;
   ids(caller: Caller): Promise<string[]>;
   projects(caller: Caller): Promise<{ project: string; documents: number; lastMs: number }[]>;
   problems(caller: Caller, limit: number): Promise<{ path: string; reason: string }[]>;
@@ -210,6 +220,8 @@ export interface Mirror extends ReadTier {
   prune(keepLive: boolean): Promise<void>;
   /** Paths whose search index is missing. */
   unindexed(): Promise<string[]>;
+  /** Packs what search keeps of new documents where they have become many; does nothing where they are few. */
+  merge(): Promise<void>;
   /** These documents were read today: a column of each, written at most once a day. */
   touch(paths: string[]): Promise<void>;
   /** Contents that were shed and are wanted again; a document that stands at another blob by now stays as it is. */

@@ -262,21 +262,25 @@ export function createReader(dependencies: ReaderDependencies) {
       seen.used.set(document.path, document);
       return document;
     };
+    const opened = <D extends Document & { content: Uint8Array | null }>(document: D): D => {
+      const { content, blob, path } = document;
+      if (content && !isBlob(blob, content)) seen.damaged.add(path);
+      else if (content) seen.blobs.set(content, blob);
+      seen.opened.add(path);
+      return remember(document);
+    };
     return {
       ...view,
       async get(caller, id) {
         const document = await view.get(caller, id);
         if (!document) seen.absent.add(id);
-        else if (document.content && !isBlob(document.blob, document.content)) seen.damaged.add(document.path);
-        else if (document.content) seen.blobs.set(document.content, document.blob);
-        if (document) seen.opened.add(document.path);
-        return document && remember(document);
+        return document && opened(document);
       },
       list: async (...args) => (await view.list(...args)).map(remember),
-      search: async (...args) => {
-        const hits = await view.search(...args);
-        for (const hit of hits) remember(hit.document);
-        return hits;
+      async documents(caller, docs) {
+        const found = await view.documents(caller, docs);
+        for (const document of found) opened(document);
+        return found;
       },
       async content(document) {
         const { blob } = document;

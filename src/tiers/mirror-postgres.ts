@@ -1,17 +1,14 @@
 import { LIMITS } from '../core/limits.js';
 import type { Mirror, View } from '../core/ports.js';
-import { COLUMNS, type Dialect, mirrorStatements, Overtaken } from './mirror.js';
+import { type Dialect, mirrorStatements, Overtaken } from './mirror.js';
 import { createPostgres } from './postgres.js';
 import { createReplica } from './postgres-replica.js';
 import { type PostgresSchema, SCHEMA } from './postgres-schema.js';
-import { packed } from './rows.js';
-import { lexemes, tsquery } from './tsvector.js';
 import { upkeep } from './upkeep.js';
 
 const dialect: Dialect = {
   // Rounded down: a clock that is ahead of itself by half a millisecond would make an age negative.
   nowMs: 'CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)',
-  indexedDoc: 'doc',
   elements: (parameter) => `json_array_elements(CAST(${parameter} AS json))`,
   async lock(query, origin) {
     // Makes the row where there is none yet, and holds it in either case.
@@ -19,32 +16,6 @@ const dialect: Dialect = {
       `INSERT INTO state (origin, generation, index_version) VALUES ($1, 0, 0)
        ON CONFLICT (origin) DO UPDATE SET generation = state.generation`,
       [origin],
-    );
-  },
-  async index(query, entries) {
-    const rows = entries.flatMap(({ doc, terms }) =>
-      lexemes(terms.title, terms.body).map(([title, body]) => [doc, title, body]),
-    );
-    await query(
-      `INSERT INTO documents_search (doc, title, body)
-       SELECT CAST(e.value->>0 AS bigint), CAST(e.value->>1 AS tsvector), CAST(e.value->>2 AS tsvector)
-       FROM ${this.elements('$1')} AS e`,
-      [packed(rows)],
-    );
-  },
-  // Its rows go with the document's.
-  async unindex() {},
-  async search(query, terms, where, values, limit) {
-    const wanted = tsquery(terms);
-    if (wanted === '') return [];
-    return query(
-      `SELECT ${COLUMNS}, best.score FROM (
-         SELECT s.doc, sum(4 * ts_rank(s.title, w.q) + ts_rank(s.body, w.q)) AS score
-         FROM (SELECT CAST($${values.length + 1} AS tsquery) AS q) AS w
-         JOIN documents_search s ON s.title @@ w.q OR s.body @@ w.q GROUP BY s.doc) AS best
-       JOIN documents d ON d.doc = best.doc WHERE ${where}
-       ORDER BY best.score DESC, d.time_ms DESC, d.path DESC LIMIT $${values.length + 2}`,
-      [...values, wanted, limit],
     );
   },
 };
@@ -88,7 +59,7 @@ export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
 
   /** Uncounted tables are planned as if they held one row: a search then takes seconds. Their owner's to do, or autovacuum's. */
   async function count(): Promise<void> {
-    await primary.write((query) => query('ANALYZE documents, documents_search')).catch(() => {});
+    await primary.write((query) => query('ANALYZE documents, documents_search, documents_tail, postings')).catch(() => {});
   }
 
   return {
@@ -116,6 +87,7 @@ export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
       }
     },
     unindexed: () => primary.read(statements.unindexed),
+    merge: () => statements.merge(primary),
     ...upkeep(origin, dialect, primary),
     notices: () => [...notices],
     async describe() {

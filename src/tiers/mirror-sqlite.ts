@@ -1,39 +1,13 @@
 import { statSync } from 'node:fs';
 import type { Mirror } from '../core/ports.js';
-import { COLUMNS, type Dialect, mirrorStatements, Overtaken } from './mirror.js';
+import { type Dialect, mirrorStatements, Overtaken } from './mirror.js';
 import { MIRROR_SCHEMA, MIRROR_VERSION } from './schema-sqlite.js';
 import { createSqlite } from './sqlite.js';
 import { upkeep } from './upkeep.js';
 
 const dialect: Dialect = {
   nowMs: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`,
-  indexedDoc: 'rowid',
   elements: (parameter) => `json_each(${parameter})`,
-  async index(query, entries) {
-    for (const { doc, terms } of entries)
-      await query('INSERT INTO documents_search (rowid, title, body) VALUES ($1, $2, $3)', [
-        doc,
-        terms.title,
-        terms.body,
-      ]);
-  },
-  async unindex(query, docs) {
-    for (const doc of docs) await query('DELETE FROM documents_search WHERE rowid = $1', [doc]);
-  },
-  search(query, terms, where, values, limit) {
-    // Terms hold letters, digits and emoji only; the quotes keep NEAR, AND and OR from being operators.
-    const match = terms.map((term) => `"${term.replace(/["\0]/g, '')}"`).join(' OR ');
-    // Visibility is probed in a set made from an index (the `+` keeps it out of the index scan), and whole rows are
-    // read for the best only. Some more than asked for, so that equal scores are put in order by time and path.
-    return query(
-      `SELECT ${COLUMNS}, best.score FROM (
-         SELECT rowid AS doc, -bm25(documents_search, 4.0, 1.0) AS score FROM documents_search
-         WHERE documents_search MATCH $${values.length + 1} AND +rowid IN (SELECT d.doc FROM documents d WHERE ${where})
-         ORDER BY score DESC LIMIT $${values.length + 2} + 20) AS best
-       JOIN documents d ON d.doc = best.doc ORDER BY best.score DESC, d.time_ms DESC, d.path DESC LIMIT $${values.length + 2}`,
-      [...values, match, limit],
-    );
-  },
 };
 
 export interface SqliteMirrorOptions {
@@ -78,6 +52,7 @@ export function createSqliteMirror({ origin, path, onNotice }: SqliteMirrorOptio
       }
     },
     unindexed: () => database.read(statements.unindexed),
+    merge: () => statements.merge(database),
     ...upkeep(origin, dialect, database),
     notices: () => [...notices],
     async describe() {

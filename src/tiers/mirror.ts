@@ -8,34 +8,22 @@ import {
   conditions,
   FIELDS,
   fieldsOf,
-  isIndexed,
   packed,
   portions,
   type Query,
-  type Row,
   storable,
   toDocument,
-  type Value,
 } from './rows.js';
-
-export { COLUMNS } from './rows.js';
+import { searchIndex } from './search-index.js';
 
 /** What differs between the two SQL mirrors. */
 export interface Dialect {
   /** An expression for the database's clock in ms since 1970. */
   nowMs: string;
-  /** The column of `documents_search` that names the document. */
-  indexedDoc: string;
   /** A table expression with one row per element of the JSON array in a parameter: `value`, to be read by `->>`. */
   elements(parameter: string): string;
   /** Keeps every other step off this origin until the transaction ends; absent where writers are alone anyway. */
   lock?(query: Query, origin: string): Promise<void>;
-  /** Writes documents' search terms. */
-  index(query: Query, entries: { doc: number; terms: { title: string; body: string } }[]): Promise<void>;
-  /** Takes documents that are about to go out of the search index. */
-  unindex(query: Query, docs: number[]): Promise<void>;
-  /** Rows of documents with `score`, best (highest) first. `where` filters `d`; its values come before `$n`. */
-  search(query: Query, terms: string[], where: string, values: Value[], limit: number): Promise<Row[]>;
 }
 
 /** A step that another one has overtaken: its transaction is rolled back. */
@@ -43,6 +31,8 @@ export class Overtaken extends Error {}
 
 /** The statements that every SQL mirror shares, over one transaction's `query`. */
 export function mirrorStatements(origin: string, dialect: Dialect) {
+  const index = searchIndex(origin, dialect);
+
   async function state(query: Query): Promise<MirrorState> {
     const [row] = await query(
       `SELECT s.commit_id, s.tree_id, s.generation, s.confirmed_at_ms, s.index_version, ${dialect.nowMs} AS now_ms,
@@ -77,15 +67,15 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
         const key = `${storable(each.path)}\0${each.blob}`;
         const doc = docs.get(key);
         // Once each, though the same document may have been handed in twice.
-        if (doc !== undefined && docs.delete(key) && isIndexed(each)) entries.push({ doc, terms: each.terms });
+        if (doc !== undefined && docs.delete(key) && each.search) entries.push({ doc, search: each.search });
       }
-      if (entries.length > 0) await dialect.index(query, entries);
+      if (entries.length > 0) await index.add(query, entries);
     }
   }
 
   async function remove(query: Query, docs: number[]): Promise<void> {
     if (docs.length === 0) return;
-    await dialect.unindex(query, docs);
+    await index.remove(query, docs);
     await query(
       `DELETE FROM documents WHERE doc IN (SELECT CAST(e.value->>0 AS bigint) FROM ${dialect.elements('$1')} AS e)`,
       [packed(docs.map((doc) => [doc]))],
@@ -249,11 +239,17 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
         const { text, values } = where(caller, filter);
         return Number((await query(`SELECT count(*) AS n FROM documents d WHERE ${text}`, values))[0]?.n ?? 0);
       },
-      async search(caller, terms, filter, limit) {
-        if (terms.length === 0) return [];
-        const { text, values } = where(caller, filter);
-        const rows = await dialect.search(query, terms, text, values, limit);
-        return rows.map((row) => ({ document: toDocument(row), score: Number(row.score) }));
+      corpus: (caller, terms, filter) => index.corpus(query, caller, terms, filter),
+      vocabulary: () => index.vocabulary(query),
+      async documents(caller, docs) {
+        const { text, values } = where(caller, {});
+        const rows = await query(
+          `SELECT ${COLUMNS}, d.content FROM ${dialect.elements(`$${values.length + 1}`)} AS e CROSS JOIN documents d
+           WHERE d.doc = CAST(e.value->>0 AS bigint) AND ${text}`,
+          [...values, packed(docs.map((doc) => [doc]))],
+        );
+        const found = new Map(rows.map((row) => [Number(row.doc), { ...toDocument(row), content: bytesOf(row.content) }]));
+        return docs.flatMap((doc) => found.get(doc) ?? []);
       },
       async ids(caller) {
         const { text, values } = where(caller, {});
@@ -319,16 +315,6 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
     return row ? toDocument(row) : null;
   }
 
-  /** Paths whose search terms are gone. */
-  async function unindexed(query: Query): Promise<string[]> {
-    const rows = await query(
-      `SELECT d.path FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.indexed = 1
-         AND d.doc NOT IN (SELECT ${dialect.indexedDoc} FROM documents_search) ORDER BY d.path`,
-      [origin],
-    );
-    return rows.map((row) => String(row.path));
-  }
-
   /** The one door through which text comes to a statement. */
   const door =
     <Input extends unknown[], Output>(statement: (query: Query, ...input: Input) => Output) =>
@@ -352,7 +338,8 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
     doubt: door(doubt),
     settle: door(settle),
     staged: door(staged),
-    unindexed: door(unindexed),
+    unindexed: door(index.unindexed),
+    merge: index.merge,
     view: door(view),
   };
 }

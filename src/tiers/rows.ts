@@ -8,6 +8,12 @@ export type Row = Record<string, unknown>;
 /** Runs one statement; `$1`, `$2`… stand for the values, as in Postgres. */
 export type Query = (text: string, values?: Value[]) => Promise<Row[]>;
 
+/** Where transactions run. */
+export interface Database {
+  read<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  write<T>(work: (query: Query) => Promise<T>): Promise<T>;
+}
+
 /** A document's columns, without its bytes. */
 export const COLUMNS =
   'd.doc, d.path, d.blob, d.id, d.kind, d.project, d.title, d.time_ms, d.tags, d.digest, d.author, d.client, d.privacy, d.priority, d.status, d.bytes, d.reason, d.save_key, d.body_hash';
@@ -40,12 +46,10 @@ export function fieldsOf(origin: string, each: IndexedDocument): Value[] {
     each.reason,
     each.saveKey,
     each.bodyHash,
-    isIndexed(each) ? 1 : 0,
+    each.search === null ? 0 : 1,
     each.content,
   ];
 }
-
-export const isIndexed = ({ terms }: IndexedDocument) => terms.title !== '' || terms.body !== '';
 
 /**
  * Text as every mirror can hold it. Postgres has no NUL, and neither has lone surrogates: a replacement character stands

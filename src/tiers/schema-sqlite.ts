@@ -2,7 +2,7 @@
  * The same tables and columns as `schema.sql` (Postgres), in SQLite's words; a test holds the two together.
  * The mirror may be dropped at any time; the durable store never.
  */
-export const MIRROR_VERSION = 2;
+export const MIRROR_VERSION = 3;
 export const DURABLE_VERSION = 1;
 
 /**
@@ -12,7 +12,7 @@ export const DURABLE_VERSION = 1;
 export const MIRROR_SCHEMA = `
 CREATE TABLE state (
   origin TEXT PRIMARY KEY, commit_id TEXT, tree_id TEXT, generation INTEGER NOT NULL, confirmed_at_ms INTEGER,
-  index_version INTEGER NOT NULL
+  index_version INTEGER NOT NULL, incarnation TEXT NOT NULL DEFAULT (hex(randomblob(8)))
 );
 CREATE TABLE doubts (
   origin TEXT NOT NULL, save_id TEXT NOT NULL, deadline_ms INTEGER NOT NULL, PRIMARY KEY (origin, save_id)
@@ -22,7 +22,7 @@ CREATE TABLE leases (
   outcome TEXT, note TEXT NOT NULL, PRIMARY KEY (origin, name)
 );
 CREATE TABLE documents (
-  -- Never given twice: search rows that lost their document must not find another one.
+  -- Never given twice: segments name documents that are gone.
   doc INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, live INTEGER NOT NULL,
   id TEXT NOT NULL, kind TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL, time_ms INTEGER NOT NULL,
   tags TEXT NOT NULL, digest TEXT NOT NULL, author TEXT NOT NULL, client TEXT NOT NULL, privacy TEXT NOT NULL,
@@ -40,9 +40,24 @@ CREATE INDEX documents_same ON documents (origin, project, author, body_hash, ti
 CREATE INDEX documents_key ON documents (origin, save_key) WHERE live = 1 AND save_key <> '';
 CREATE INDEX documents_reason ON documents (origin, path) WHERE live = 1 AND reason IS NOT NULL;
 CREATE INDEX documents_staged ON documents (origin) WHERE live = 0;
-CREATE VIRTUAL TABLE documents_search USING fts5 (
-  title, body, content = '', contentless_delete = 1, tokenize = 'ascii'
+CREATE TABLE documents_search (
+  doc INTEGER PRIMARY KEY, origin TEXT NOT NULL, outline TEXT NOT NULL, chunks BLOB NOT NULL
 );
+CREATE INDEX documents_search_origin ON documents_search (origin);
+CREATE TABLE documents_tail (
+  doc INTEGER PRIMARY KEY, origin TEXT NOT NULL, page BLOB NOT NULL
+);
+CREATE INDEX documents_tail_origin ON documents_tail (origin);
+CREATE TABLE segments (
+  segment INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, docs TEXT NOT NULL, pages INTEGER NOT NULL,
+  vocabulary TEXT NOT NULL
+);
+CREATE INDEX segments_origin ON segments (origin);
+CREATE TABLE postings (
+  origin TEXT NOT NULL, page INTEGER NOT NULL, segment INTEGER NOT NULL, data BLOB NOT NULL,
+  PRIMARY KEY (origin, page, segment)
+);
+CREATE INDEX postings_segment ON postings (origin, segment);
 CREATE TABLE versions (
   origin TEXT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, until_commit TEXT NOT NULL, until_ms INTEGER NOT NULL,
   title TEXT NOT NULL, project TEXT NOT NULL, time_ms INTEGER NOT NULL, content BLOB,

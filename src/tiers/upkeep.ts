@@ -1,12 +1,6 @@
 import type { Mirror, Outcome } from '../core/ports.js';
 import type { Dialect } from './mirror.js';
-import { packed, portions, type Query, storable } from './rows.js';
-
-/** Where transactions run. */
-interface Database {
-  read<T>(work: (query: Query) => Promise<T>): Promise<T>;
-  write<T>(work: (query: Query) => Promise<T>): Promise<T>;
-}
+import { type Database, packed, portions, storable } from './rows.js';
 
 type Upkeep = Pick<Mirror, 'touch' | 'restore' | 'shed' | 'acquire' | 'renew' | 'release' | 'leases'>;
 

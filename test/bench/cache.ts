@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.js';
 import { localCaller } from '../../src/core/caller.js';
 import { createLog } from '../../src/core/log.js';
 import { makeRepository } from './repository.js';
+import { hitsOf } from '../support/search.js';
 
 const ROUNDS = 300;
 const caller = localCaller('bench', 'bench');
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
             input: 0,
           }),
         search: () =>
-          reader.read(caller, 'fast', 'fast', (view) => view.search(caller, ['migrat', 'login'], {}, 8), {
+          reader.read(caller, 'fast', 'fast', (view) => hitsOf(view, caller, ['migrat', 'login'], {}, 8), {
             name: 'search',
             input: 0,
           }),

@@ -6,6 +6,7 @@ import { objectId } from '../../src/core/hash.js';
 import { indexDocument } from '../../src/core/index-document.js';
 import type { Filter, Head, Mirror, Step } from '../../src/core/ports.js';
 import { queryTerms } from '../../src/search/analyse.js';
+import { hitsOf } from './search.js';
 
 /** A mirror of one origin; `again` opens the same one once more, as another process would. Closed when the test ends. */
 export interface MirrorUnderTest {
@@ -54,7 +55,7 @@ export async function put(mirror: Mirror, documents: IndexedDocument[], more: Pa
 }
 
 const found = async (mirror: Mirror, query: string, filter: Filter = {}, caller = everybody()) =>
-  (await mirror.snapshot((view) => view.search(caller, queryTerms(query), filter, 50))).map((hit) => hit.document.path);
+  (await mirror.snapshot((view) => hitsOf(view, caller, queryTerms(query), filter, 50))).map((hit) => hit.document.path);
 const listed = async (mirror: Mirror, filter: Filter = {}, caller = everybody()) =>
   (await mirror.snapshot((view) => view.list(caller, filter, { limit: 100 }))).map(({ path }) => path);
 const state = (mirror: Mirror) => mirror.snapshot((view) => view.state());
@@ -251,8 +252,8 @@ function reading(open: Open): void {
     };
     const one = note('sessions/acme/web/2026/03/x.md', 'Body.\r\n', fields);
     await put(mirror, [one]);
-    const { terms, ...expected } = one;
-    expect(terms.body).not.toBe('');
+    const { search, ...expected } = one;
+    expect(search).not.toBe(null);
     const got = await mirror.snapshot((view) => view.get(everybody(), one.id));
     expect(got && { ...got, content: Buffer.from(got.content ?? []) }).toEqual({
       ...expected,
@@ -457,7 +458,7 @@ function visibility(open: Open): void {
       expect(ids(await view.list(ann, {}, { limit: 100 }))).toEqual(may);
       expect((await view.ids(ann)).toSorted()).toEqual(may);
       expect(await view.count(ann, {})).toBe(may.length);
-      const hits = await view.search(ann, queryTerms('shared words'), {}, 100);
+      const hits = await hitsOf(view, ann, queryTerms('shared words'), {}, 100);
       expect(ids(hits.map(({ document }) => document))).toEqual(may.filter((id) => !id.endsWith('empty')));
       expect((await view.projects(ann)).map(({ project, documents }) => [project, documents]).toSorted()).toEqual([
         ['acme', 3],
@@ -470,7 +471,7 @@ function visibility(open: Open): void {
       for (const project of ['other', 'acme-secret']) {
         expect(await view.list(ann, { project }, { limit: 10 })).toEqual([]);
         expect(await view.count(ann, { project })).toBe(0);
-        expect(await view.search(ann, queryTerms('shared'), { project }, 10)).toEqual([]);
+        expect(await hitsOf(view, ann, queryTerms('shared'), { project }, 10)).toEqual([]);
       }
       // Somebody with all projects still sees no one else's private notes.
       expect(await view.get(everybody('bob'), 'sessions/acme/mine')).toBeNull();
@@ -502,11 +503,11 @@ function searching(open: Open): void {
     expect(await found(mirror, 'quokka database unicorn')).toEqual(['both.md', 'one.md']);
     expect(await found(mirror, 'narwhal')).toEqual(['title.md', 'body.md']);
     expect(await found(mirror, 'unicorn')).toEqual([]);
-    const hits = await mirror.snapshot((view) => view.search(everybody(), queryTerms('common quokka'), {}, 3));
+    const hits = await mirror.snapshot((view) => hitsOf(view, everybody(), queryTerms('common quokka'), {}, 3));
     expect(hits).toHaveLength(3);
     expect(hits[0]?.document.path).toBe('both.md');
     expect(hits.map(({ score }) => score)).toEqual(hits.map(({ score }) => score).toSorted((a, b) => b - a));
-    expect(await mirror.snapshot((view) => view.search(everybody(), [], {}, 3))).toEqual([]);
+    expect(await mirror.snapshot((view) => hitsOf(view, everybody(), [], {}, 3))).toEqual([]);
   });
 
   test('English and Russian words in any form, and identifiers whole and in parts', async () => {
@@ -552,7 +553,7 @@ function searching(open: Open): void {
       expect(await found(mirror, query), query).toContain('a.md');
     // Terms that no analyser of ours makes must not break out either.
     for (const term of ['"', '""', 'a"b', 'x* OR y', '\0', ':*', "'"])
-      await expect(mirror.snapshot((view) => view.search(everybody(), [term], {}, 5))).resolves.toBeInstanceOf(Array);
+      await expect(mirror.snapshot((view) => hitsOf(view, everybody(), [term], {}, 5))).resolves.toBeInstanceOf(Array);
     expect(await found(mirror, 'gamma')).toEqual(['b.md']);
   });
 }
@@ -568,8 +569,8 @@ function sharing(open: Open): void {
       expect(await put(other, [note('a.md', 'yak'), note('b.md', 'walrus')], { head: head('b') })).toBe(true);
       expect(await put(mirror, [note('c.md', 'lynx')], { head: head('c') })).toBe(true);
       expect({ ...(await view.state()), nowMs: 0 }).toEqual({ ...before, nowMs: 0 });
-      expect(await view.search(everybody(), queryTerms('zebra'), {}, 5)).toHaveLength(1);
-      expect(await view.search(everybody(), queryTerms('yak walrus lynx'), {}, 5)).toEqual([]);
+      expect(await hitsOf(view, everybody(), queryTerms('zebra'), {}, 5)).toHaveLength(1);
+      expect(await hitsOf(view, everybody(), queryTerms('yak walrus lynx'), {}, 5)).toEqual([]);
       expect([...(await view.paths()).keys()]).toEqual(['a.md']);
       const content = (await view.get(everybody(), 'a'))?.content;
       expect(Buffer.from(content ?? []).toString()).toBe('zebra');

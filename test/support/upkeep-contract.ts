@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { LeaseWish, Mirror } from '../../src/core/ports.js';
 import { queryTerms } from '../../src/search/analyse.js';
 import { everybody, type MirrorUnderTest, note, put } from './mirror-contract.js';
+import { hitsOf } from './search.js';
 
 type Open = () => Promise<MirrorUnderTest> | MirrorUnderTest;
 
@@ -107,7 +108,7 @@ function retention(open: Open): void {
     expect(await content(mirror, 'projects/p')).toContain('zebra');
     await mirror.snapshot(async (view) => {
       expect(await view.count(everybody(), {})).toBe(3);
-      expect(await view.search(everybody(), queryTerms('zebra'), {}, 9)).toHaveLength(3);
+      expect(await hitsOf(view, everybody(), queryTerms('zebra'), {}, 9)).toHaveLength(3);
       expect((await view.paths()).get('a.md')).toBe(a.blob);
     });
     expect(await mirror.unindexed()).toEqual([]);

@@ -6,6 +6,7 @@ import { SCHEMA } from '../../src/tiers/postgres-schema.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';
 import { createDatabase, POSTGRES } from '../support/postgres.js';
 import { upkeepContract } from '../support/upkeep-contract.js';
+import { hitsOf } from '../support/search.js';
 
 function opened(options: Partial<PostgresMirrorOptions> & { url: string }): Mirror {
   const mirror = createPostgresMirror({ origin: '/repo', ...options });
@@ -32,7 +33,7 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     await two.prune(false);
     await one.snapshot(async (view) => {
       expect(await view.count(everybody(), {})).toBe(1);
-      expect(await view.search(everybody(), ['zebra'], {}, 5)).toHaveLength(1);
+      expect(await hitsOf(view, everybody(), ['zebra'], {}, 5)).toHaveLength(1);
       expect(await view.state()).toMatchObject({ generation: 1, doubts: 0 });
     });
   });
@@ -131,7 +132,7 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     );
     await put(mirror, [note('dictionary.md', words.join(' ')), note('other.md', 'zebra')]);
     for (const word of [words[0], words[70_000], words.at(-1)] as string[]) {
-      const hits = await mirror.snapshot((view) => view.search(everybody(), queryTerms(word), {}, 5));
+      const hits = await mirror.snapshot((view) => hitsOf(view, everybody(), queryTerms(word), {}, 5));
       expect(
         hits.map(({ document }) => document.path),
         word,

@@ -5,6 +5,7 @@ import { createSqliteMirror } from '../../src/tiers/mirror-sqlite.js';
 import { tempFolder } from '../support/home.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';
 import { upkeepContract } from '../support/upkeep-contract.js';
+import { hitsOf } from '../support/search.js';
 
 function opened(origin: string, path: string): Mirror {
   const mirror = createSqliteMirror({ origin, path });
@@ -32,7 +33,7 @@ test('origins in one file do not see each other', async () => {
   await two.prune(false);
   await one.snapshot(async (view) => {
     expect(await view.count(everybody(), {})).toBe(1);
-    expect(await view.search(everybody(), ['zebra'], {}, 5)).toHaveLength(1);
+    expect(await hitsOf(view, everybody(), ['zebra'], {}, 5)).toHaveLength(1);
     expect(await view.state()).toMatchObject({ generation: 1, doubts: 0 });
   });
 });

@@ -13,6 +13,7 @@ import { tempFolder } from '../support/home.js';
 import { everybody, note, put } from '../support/mirror-contract.js';
 import { createDatabase, POSTGRES } from '../support/postgres.js';
 import { bareRepository } from '../support/repository.js';
+import { hitsOf } from '../support/search.js';
 
 async function both(origin: string): Promise<[Mirror, Mirror]> {
   const { url } = await createDatabase();
@@ -82,7 +83,7 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
     const words = [...everything.map(({ title }) => title), 'the database', 'ошибка', '数据库', 'README', 'a-b c_d'];
     for (const query of words) {
       const found = await same(mirrors, async (view) =>
-        (await view.search(everybody(), queryTerms(query), {}, 10_000)).map(({ document }) => document.path).toSorted(),
+        (await hitsOf(view, everybody(), queryTerms(query), {}, 10_000)).map(({ document }) => document.path).toSorted(),
       );
       if (queryTerms(query).length > 0 && everything.some(({ title }) => title === query))
         expect(found.length, query).toBeGreaterThan(0);
@@ -131,7 +132,7 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
       await same(mirrors, (view) => view.newestSession(text));
       await same(mirrors, (view) => view.sameSave({ project: text, author: text, key: text }));
       for (const mirror of mirrors)
-        await expect(mirror.snapshot((view) => view.search(everybody(), [text], {}, 5))).resolves.toBeInstanceOf(Array);
+        await expect(mirror.snapshot((view) => hitsOf(view, everybody(), [text], {}, 5))).resolves.toBeInstanceOf(Array);
     }
   });
 

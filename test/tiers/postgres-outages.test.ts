@@ -12,6 +12,7 @@ import { tempFolder } from '../support/home.js';
 import { everybody, note, put } from '../support/mirror-contract.js';
 import { BINARIES, startPostgres } from '../support/private-postgres.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
+import { hitsOf } from '../support/search.js';
 
 const LIMIT_MS = 1_000;
 
@@ -203,7 +204,7 @@ describe.skipIf(BINARIES === null)('a Postgres that fails', () => {
       await sql.unsafe(statement);
     const plain = opened(server.url('plain', 'plainsecret', 'plain'));
     await put(plain, [note('a.md', 'zebra')]);
-    expect(await plain.snapshot((view) => view.search(everybody(), ['zebra'], {}, 5))).toHaveLength(1);
+    expect(await plain.snapshot((view) => hitsOf(view, everybody(), ['zebra'], {}, 5))).toHaveLength(1);
     for (const database of ['plain', 'empty']) {
       const poor = opened(server.url('poor', 'plainsecret', database));
       const error = await failure(
