@@ -1,0 +1,156 @@
+import type { Corpus, Entry, Postings } from './corpus.js';
+
+/** How a text is cut into units that are scored alone. */
+export interface Cut {
+  /** Words of a unit; Infinity: the whole document. Each next unit begins half of this further. */
+  words: number;
+  /** How many times a term of the title counts in every unit of its document. */
+  title: number;
+}
+
+/** One cut of all documents: which units each has, and how long they are. */
+export interface Layout {
+  cut: Cut;
+  /** The units of document `d` are `first[d]` up to and without `first[d + 1]`. */
+  first: Uint32Array;
+  /** By document: k₁ · (1 − b + b · length / average), what its units' counts are measured against. */
+  norm: Float64Array;
+}
+
+/** A term that is looked for; near terms weigh less than 1. */
+export interface Wanted {
+  term: string;
+  weight: number;
+}
+
+const K1 = 1.2;
+const B = 0.75;
+/** What one occurrence gives at least, however long the unit (BM25+). */
+const DELTA = 0.5;
+
+/** Cuts all documents. Units of one document are taken as equally long, the last one too. */
+export function layOut(entries: readonly Entry[], cut: Cut): Layout {
+  const first = new Uint32Array(entries.length + 1);
+  const norm = new Float64Array(entries.length);
+  let total = 0;
+  for (const [d, { words, titleTerms }] of entries.entries()) {
+    const units = words <= cut.words ? 1 : Math.ceil((words - cut.words) / (cut.words / 2)) + 1;
+    first[d + 1] = (first[d] as number) + units;
+    norm[d] = Math.min(words, cut.words) + cut.title * titleTerms;
+    total += units * (norm[d] as number);
+  }
+  const average = total / (first[entries.length] as number) || 1;
+  for (let d = 0; d < norm.length; d++) norm[d] = K1 * (1 - B + (B * (norm[d] as number)) / average);
+  return { cut, first, norm };
+}
+
+/** How much a term says that `df` of `n` units have. */
+export function idf(n: number, df: number): number {
+  return Math.log(1 + (n - df + 0.5) / (df + 0.5));
+}
+
+/** Which units a term stands in, and how often: filled anew for each term. */
+interface Found {
+  unit: Uint32Array;
+  tf: Float64Array;
+  /** The units of the i-th document of the postings end here. */
+  ends: Uint32Array;
+  /** How many units of the cut have the term, in their text or title. */
+  df: number;
+}
+
+/**
+ * BM25 of every document's best unit (0: no term stands in it).
+ * @param weights of each term's places, where some count less than others
+ */
+export function bestUnits(
+  corpus: Corpus,
+  layout: Layout,
+  wanted: readonly Wanted[],
+  weights: ReadonlyMap<string, Float32Array>,
+): Float64Array {
+  const { first, norm, cut } = layout;
+  const units = first[norm.length] as number;
+  const score = new Float64Array(units);
+  const byTitle = new Float64Array(norm.length);
+  for (const { term, weight } of wanted) {
+    const postings = corpus.postings.get(term);
+    if (!postings) continue;
+    const { unit, tf, ends, df } = find(postings, layout, weights.get(term));
+    const telling = weight * idf(units, df);
+    for (let i = 0, u = 0; i < postings.docs.length; i++) {
+      const d = postings.docs[i] as number;
+      const k = norm[d] as number;
+      const title = cut.title * (postings.titles[i] as number);
+      const base = title > 0 ? saturated(title, k) : 0;
+      byTitle[d] = (byTitle[d] as number) + telling * base;
+      for (const end = ends[i] as number; u < end; u++) {
+        const at = unit[u] as number;
+        score[at] = (score[at] as number) + telling * (saturated(title + (tf[u] as number), k) - base);
+      }
+    }
+  }
+  for (let d = 0; d < norm.length; d++) {
+    let best = 0;
+    for (let u = first[d] as number; u < (first[d + 1] as number); u++) best = Math.max(best, score[u] as number);
+    byTitle[d] = (byTitle[d] as number) + best;
+  }
+  return byTitle;
+}
+
+function saturated(tf: number, k: number): number {
+  return DELTA + (tf * (K1 + 1)) / (tf + k);
+}
+
+/** A place lies in the half of a unit that `place / (words / 2)` names, and so in that unit and the one before. */
+function find(postings: Postings, { cut, first }: Layout, weights: Float32Array | undefined): Found {
+  const { docs, titles, starts, places } = postings;
+  const half = cut.words / 2;
+  const unit = new Uint32Array(2 * places.length);
+  const tf = new Float64Array(2 * places.length);
+  const ends = new Uint32Array(docs.length);
+  let [df, n] = [0, 0];
+  for (let i = 0; i < docs.length; i++) {
+    const begin = first[docs[i] as number] as number;
+    const last = (first[(docs[i] as number) + 1] as number) - 1;
+    const before = n;
+    for (let p = starts[i] as number; p < (starts[i + 1] as number); p++) {
+      const weight = weights ? (weights[p] as number) : 1;
+      const upper = begin + Math.floor((places[p] as number) / half);
+      for (let at = Math.max(begin, Math.min(upper - 1, last)); at <= upper && at <= last; at++) {
+        let slot = n - 1;
+        while (slot >= before && (unit[slot] as number) > at) slot--;
+        if (slot < before || unit[slot] !== at) {
+          slot = n++;
+          unit[slot] = at;
+        }
+        tf[slot] = (tf[slot] as number) + weight;
+      }
+    }
+    ends[i] = n;
+    df += (titles[i] as number) > 0 && cut.title > 0 ? last + 1 - begin : n - before;
+  }
+  return { unit, tf, ends, df };
+}
+
+/** BM25 of the titles alone, without a lower bound, length counting half. */
+export function titleScores(corpus: Corpus, wanted: readonly Wanted[]): Float64Array {
+  const { entries } = corpus;
+  const scores = new Float64Array(entries.length);
+  const average = entries.reduce((sum, { titleTerms }) => sum + titleTerms, 0) / entries.length || 1;
+  for (const { term, weight } of wanted) {
+    const postings = corpus.postings.get(term);
+    if (!postings) continue;
+    let df = 0;
+    for (const count of postings.titles) if (count > 0) df++;
+    const telling = weight * idf(entries.length, df);
+    for (let i = 0; i < postings.docs.length; i++) {
+      const tf = postings.titles[i] as number;
+      if (tf === 0) continue;
+      const d = postings.docs[i] as number;
+      const k = K1 * (0.5 + (0.5 * (entries[d] as Entry).titleTerms) / average);
+      scores[d] = (scores[d] as number) + (telling * tf * (K1 + 1)) / (tf + k);
+    }
+  }
+  return scores;
+}

@@ -1,0 +1,111 @@
+import { analyse } from './analyse.js';
+import type { Corpus, Entry, Postings } from './corpus.js';
+
+/** Whom a query asks about, and how much less what others say counts. */
+export interface Preference {
+  /** Lower case; one of them is enough. */
+  names: ReadonlySet<string>;
+  /** What a word said by anybody else counts. */
+  others: number;
+}
+
+/** Labels that say what a paragraph is, or which part somebody plays, and name nobody. */
+const ROLES = new Set(
+  `user human me assistant ai bot system claude chatgpt model tool agent client customer support admin
+  пользователь человек я ассистент помощник бот система клиент поддержка`.split(/\s+/),
+);
+const USER = new Set(['user', 'human', 'me', 'i', 'пользователь', 'человек', 'я']);
+
+const FIRST_PERSON =
+  /(?<![\p{L}\p{N}'’])(?:i|my|mine|me|я|мне|меня|мой|моя|мое|моё|мои|моего|моей|моих|моим|мою|мной)(?![\p{L}\p{N}])/iu;
+const SECOND_PERSON =
+  /(?<![\p{L}\p{N}])(?:you|your|yours|ты|тебе|тебя|твой|твоя|твое|твоё|твои|вы|вам|вас|ваш|ваша|ваше|ваши)(?![\p{L}\p{N}])/iu;
+
+/** `**Anna:** …` or `**Anna**: …` at the start of a line, which may be quoted or an item of a list. */
+const LABEL = /^[ \t]*(?:[-*>][ \t]+)?\*\*(\p{L}[^*\n:]{0,40})(?::\*\*|\*\*:)/gmu;
+
+/** Who speaks from which word of a text on, as `Entry.speakers` wants it; empty without labels. */
+export function speakersIn(text: string): Entry['speakers'] {
+  const speakers: Entry['speakers'] = [];
+  let [words, at] = [0, 0];
+  for (const { 1: name, index } of text.matchAll(LABEL)) {
+    words += analyse(text.slice(at, index)).words;
+    at = index;
+    speakers.push({ name: (name as string).trim().toLowerCase(), from: words });
+  }
+  return speakers;
+}
+
+/** A label must come back to be a speaker's: `**Note:**` stands once, and so do `**Cause:**` and `**Fix:**`. */
+const LEAST_TURNS = 3;
+
+/** Names of those who speak in any document, lower case. */
+export function speakerNames(entries: readonly Entry[]): Set<string> {
+  const names = new Set<string>();
+  for (const { speakers } of entries) {
+    if (speakers.length < 2 * LEAST_TURNS) continue;
+    const turns = new Map<string, number>();
+    for (const { name } of speakers) turns.set(name, (turns.get(name) ?? 0) + 1);
+    const often = [...turns].filter(([name, count]) => count >= LEAST_TURNS && !ROLES.has(name));
+    if (turns.size >= 2) for (const [name] of often) names.add(name);
+  }
+  return names;
+}
+
+/** Whose words the query asks for: a speaker it names, or the user where it says "I" and not "you"; else null. */
+export function preferenceOf(query: string, names: ReadonlySet<string>): Preference | null {
+  const words = wordsOf(query);
+  const named = [...names].filter((name) => words.includes(wordsOf(name)));
+  if (named.length > 0) return { names: new Set(named), others: 0.5 };
+  return FIRST_PERSON.test(query) && !SECOND_PERSON.test(query) ? { names: USER, others: 0.25 } : null;
+}
+
+/**
+ * The query as it is to be embedded: without the names of speakers, which would drown what is asked about them.
+ * The query itself where nothing else is left.
+ */
+export function withoutNames(query: string, names: ReadonlySet<string>): string {
+  const preference = preferenceOf(query, names);
+  if (!preference || preference.names === USER) return query;
+  let rest = query;
+  for (const name of preference.names) {
+    const literal = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    rest = rest.replace(new RegExp(`(?<![\\p{L}\\p{N}])${literal}(?:['’]s)?(?![\\p{L}\\p{N}])`, 'giu'), ' ');
+  }
+  rest = rest.replace(/\s+/g, ' ').trim();
+  return /[\p{L}\p{N}]/u.test(rest) ? rest : query;
+}
+
+/** What each place of a term counts under the preference: 1, or less where somebody else speaks. */
+export function placeWeights(corpus: Corpus, postings: Postings, { names, others }: Preference): Float32Array {
+  const { docs, starts, places } = postings;
+  const weights = new Float32Array(places.length).fill(1);
+  for (let i = 0; i < docs.length; i++) {
+    const { speakers } = corpus.entries[docs[i] as number] as Entry;
+    if (speakers.length === 0) continue;
+    let turn = -1;
+    for (let p = starts[i] as number; p < (starts[i + 1] as number); p++) {
+      while (turn + 1 < speakers.length && (speakers[turn + 1]?.from as number) <= (places[p] as number)) turn++;
+      const speaker = speakers[turn];
+      if (speaker && !names.has(speaker.name)) weights[p] = others;
+    }
+  }
+  return weights;
+}
+
+/** 1 for the documents in which people speak, and none of those who are asked about. */
+export function withoutSpeaker(entries: readonly Entry[], { names }: Preference): Uint8Array {
+  return Uint8Array.from(entries, ({ speakers }) =>
+    speakers.length > 0 && !speakers.some(({ name }) => names.has(name)) ? 1 : 0,
+  );
+}
+
+/** Words of a text between single blanks, lower case, so that one text can be looked for in another. */
+function wordsOf(text: string): string {
+  return ` ${(
+    text
+      .toLowerCase()
+      .replace(/['’]s\b/g, '')
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  ).join(' ')} `;
+}

@@ -1,0 +1,55 @@
+import { analyse, queryTerms } from '../../../src/search/analyse.js';
+import type { Corpus, Entry, Postings } from '../../../src/search/corpus.js';
+import type { RankQuery } from '../../../src/search/rank.js';
+import { speakersIn } from '../../../src/search/speakers.js';
+import type { JudgedDocument } from './corpus.js';
+
+/** All documents with all their postings, as a mirror would give them for a query that names every term. */
+export function corpusInMemory(documents: readonly JudgedDocument[]): Corpus {
+  const entries: Entry[] = [];
+  const building = new Map<string, { docs: number[]; titles: number[]; starts: number[]; places: number[] }>();
+  for (const [d, { title, text, date }] of documents.entries()) {
+    const [head, body] = [analyse(title), analyse(text)];
+    const postingsOf = (term: string) => {
+      const postings = building.get(term) ?? { docs: [], titles: [], starts: [], places: [] };
+      building.set(term, postings);
+      if (postings.docs.at(-1) !== d) {
+        postings.docs.push(d);
+        postings.titles.push(0);
+        postings.starts.push(postings.places.length);
+      }
+      return postings;
+    };
+    for (const [i, term] of body.terms.entries()) postingsOf(term).places.push(body.places[i] as number);
+    for (const term of head.terms) {
+      const { titles } = postingsOf(term);
+      titles[titles.length - 1] = (titles.at(-1) as number) + 1;
+    }
+    entries.push({
+      words: body.words,
+      titleTerms: head.terms.length,
+      timeMs: date === undefined ? 0 : Date.parse(date),
+      speakers: speakersIn(text),
+    });
+  }
+  const postings = new Map<string, Postings>();
+  for (const [term, { docs, titles, starts, places }] of building) {
+    postings.set(term, {
+      docs: Uint32Array.from(docs),
+      titles: Uint16Array.from(titles),
+      starts: Uint32Array.from([...starts, places.length]),
+      places: Uint32Array.from(places),
+    });
+  }
+  return { entries, postings };
+}
+
+export function rankQuery(text: string): RankQuery {
+  const terms = queryTerms(text);
+  const telling = new Set(terms);
+  return {
+    text,
+    wanted: terms.map((term) => ({ term, weight: 1 })),
+    order: analyse(text).terms.filter((term) => telling.has(term)),
+  };
+}
