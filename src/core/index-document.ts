@@ -1,5 +1,6 @@
 import { analyse } from '../search/analyse.js';
 import { pageOf } from '../search/postings.js';
+import { speakersIn } from '../search/speakers.js';
 import { type IndexedDocument, parseDocument, type SearchRow, type Source } from './documents.js';
 import { readablePath } from './paths.js';
 
@@ -16,7 +17,7 @@ function searchRow(title: string, text: string): SearchRow | null {
   const body = analyse(text);
   if (titled.terms.length === 0 && body.terms.length === 0) return null;
   return {
-    outline: { words: body.words, titleTerms: titled.terms.length, speakers: [] },
+    outline: { words: body.words, titleTerms: titled.terms.length, speakers: speakersIn(text) },
     page: pageOf(titled, body),
     chunks: new Uint8Array(),
   };

@@ -99,6 +99,8 @@ export const LIMITS = {
   /** New documents that search reads one by one before they are merged into a segment, and the most that go into one. */
   tailDocuments: 512,
   segmentDocuments: 1_024,
+  /** Words of a query that no note has, for which near ones are looked for. */
+  nearWords: 8,
   /** Callers' views that a process remembers. */
   searchViews: 4,
 

@@ -1,6 +1,6 @@
+import type { Corpus } from '../search/corpus.js';
 import type { Caller } from './caller.js';
 import type { Document, IndexedDocument, Kind } from './documents.js';
-import type { Corpus } from '../search/corpus.js';
 import type { MemoryError } from './errors.js';
 
 /** The commit a branch points to, and its tree. Object ids are hex. */

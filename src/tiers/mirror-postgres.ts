@@ -1,9 +1,10 @@
 import { LIMITS } from '../core/limits.js';
 import type { Mirror, View } from '../core/ports.js';
-import { type Dialect, mirrorStatements, Overtaken } from './mirror.js';
+import { mirrorStatements, Overtaken } from './mirror.js';
 import { createPostgres } from './postgres.js';
 import { createReplica } from './postgres-replica.js';
 import { type PostgresSchema, SCHEMA } from './postgres-schema.js';
+import type { Dialect } from './rows.js';
 import { upkeep } from './upkeep.js';
 
 const dialect: Dialect = {
@@ -59,7 +60,9 @@ export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
 
   /** Uncounted tables are planned as if they held one row: a search then takes seconds. Their owner's to do, or autovacuum's. */
   async function count(): Promise<void> {
-    await primary.write((query) => query('ANALYZE documents, documents_search, documents_tail, postings')).catch(() => {});
+    await primary
+      .write((query) => query('ANALYZE documents, documents_search, documents_tail, postings'))
+      .catch(() => {});
   }
 
   return {

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Mirror } from '../core/ports.js';
-import { type Dialect, mirrorStatements, Overtaken } from './mirror.js';
+import { mirrorStatements, Overtaken } from './mirror.js';
+import type { Dialect } from './rows.js';
 import { MIRROR_SCHEMA, MIRROR_VERSION } from './schema-sqlite.js';
 import { createSqlite } from './sqlite.js';
 import { upkeep } from './upkeep.js';

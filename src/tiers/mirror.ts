@@ -6,6 +6,7 @@ import {
   bytesOf,
   COLUMNS,
   conditions,
+  type Dialect,
   FIELDS,
   fieldsOf,
   packed,
@@ -15,16 +16,6 @@ import {
   toDocument,
 } from './rows.js';
 import { searchIndex } from './search-index.js';
-
-/** What differs between the two SQL mirrors. */
-export interface Dialect {
-  /** An expression for the database's clock in ms since 1970. */
-  nowMs: string;
-  /** A table expression with one row per element of the JSON array in a parameter: `value`, to be read by `->>`. */
-  elements(parameter: string): string;
-  /** Keeps every other step off this origin until the transaction ends; absent where writers are alone anyway. */
-  lock?(query: Query, origin: string): Promise<void>;
-}
 
 /** A step that another one has overtaken: its transaction is rolled back. */
 export class Overtaken extends Error {}
@@ -248,7 +239,9 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
            WHERE d.doc = CAST(e.value->>0 AS bigint) AND ${text}`,
           [...values, packed(docs.map((doc) => [doc]))],
         );
-        const found = new Map(rows.map((row) => [Number(row.doc), { ...toDocument(row), content: bytesOf(row.content) }]));
+        const found = new Map(
+          rows.map((row) => [Number(row.doc), { ...toDocument(row), content: bytesOf(row.content) }]),
+        );
         return docs.flatMap((doc) => found.get(doc) ?? []);
       },
       async ids(caller) {

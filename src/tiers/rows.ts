@@ -8,6 +8,16 @@ export type Row = Record<string, unknown>;
 /** Runs one statement; `$1`, `$2`… stand for the values, as in Postgres. */
 export type Query = (text: string, values?: Value[]) => Promise<Row[]>;
 
+/** What differs between the two SQL mirrors. */
+export interface Dialect {
+  /** An expression for the database's clock in ms since 1970. */
+  nowMs: string;
+  /** A table expression with one row per element of the JSON array in a parameter: `value`, to be read by `->>`. */
+  elements(parameter: string): string;
+  /** Keeps every other step off this origin until the transaction ends; absent where writers are alone anyway. */
+  lock?(query: Query, origin: string): Promise<void>;
+}
+
 /** Where transactions run. */
 export interface Database {
   read<T>(work: (query: Query) => Promise<T>): Promise<T>;

@@ -4,9 +4,17 @@ import type { IndexedDocument } from '../core/documents.js';
 import { LIMITS } from '../core/limits.js';
 import type { Filter, Found } from '../core/ports.js';
 import type { Entry, Postings } from '../search/corpus.js';
-import { collect, find, mergePages, type Page, pageNumber, type Slice, splitPages, termsOn } from '../search/postings.js';
-import type { Dialect } from './mirror.js';
-import { bytesOf, conditions, type Database, packed, portions, type Query } from './rows.js';
+import {
+  collect,
+  find,
+  mergePages,
+  type Page,
+  pageNumber,
+  type Slice,
+  splitPages,
+  termsOn,
+} from '../search/postings.js';
+import { bytesOf, conditions, type Database, type Dialect, packed, portions, type Query } from './rows.js';
 
 /** A document as ranking knows it; never changes under its number. */
 interface Known {
@@ -179,7 +187,10 @@ export function searchIndex(origin: string, dialect: Dialect) {
   async function tailPages(query: Query, { pages }: Memory): Promise<{ doc: number; page: Page }[]> {
     return remembered(pages, await tailOf(query), async (missing) => {
       const rows = await query(`SELECT t.doc, t.page FROM documents_tail t WHERE t.doc ${among('$1')}`, [missing]);
-      return rows.map((row) => [Number(row.doc), { doc: Number(row.doc), page: bytesOf(row.page) ?? new Uint8Array() }]);
+      return rows.map((row) => [
+        Number(row.doc),
+        { doc: Number(row.doc), page: bytesOf(row.page) ?? new Uint8Array() },
+      ]);
     });
   }
 
@@ -214,12 +225,7 @@ export function searchIndex(origin: string, dialect: Dialect) {
     return slices;
   }
 
-  async function corpus(
-    query: Query,
-    caller: Caller,
-    terms: string[],
-    filter: Filter,
-  ): Promise<Found> {
+  async function corpus(query: Query, caller: Caller, terms: string[], filter: Filter): Promise<Found> {
     const [state] = await query('SELECT s.generation, s.incarnation FROM state s WHERE s.origin = $1', [origin]);
     const incarnation = String(state?.incarnation ?? '');
     if (kept.incarnation !== incarnation || incarnation === '') kept = memoryOf(incarnation);
@@ -227,7 +233,8 @@ export function searchIndex(origin: string, dialect: Dialect) {
     const stand = await standOf(query, memory, caller, Number(state?.generation ?? 0));
     const size = stand.documents.length;
     const postings = new Map<string, Postings>();
-    for (const [term, slices] of await slicesOf(query, memory, stand, new Set(terms))) postings.set(term, collect(slices, size));
+    for (const [term, slices] of await slicesOf(query, memory, stand, new Set(terms)))
+      postings.set(term, collect(slices, size));
     const filtered = Object.values(filter).some((value) => value !== undefined);
     const scope = new Uint8Array(size).fill(filtered ? 0 : 1);
     for (const doc of filtered ? await docsWhere(query, caller, filter) : []) {
@@ -323,7 +330,8 @@ export function searchIndex(origin: string, dialect: Dialect) {
       );
       const alive = new Set(numbers(row?.docs));
       for (const [doc, page] of documents)
-        if (alive.has(doc)) await query('INSERT INTO documents_tail (doc, origin, page) VALUES ($1, $2, $3)', [doc, origin, page]);
+        if (alive.has(doc))
+          await query('INSERT INTO documents_tail (doc, origin, page) VALUES ($1, $2, $3)', [doc, origin, page]);
       return true;
     }
     const docs = documents.map(([doc]) => doc);

@@ -1,6 +1,5 @@
 import type { Mirror, Outcome } from '../core/ports.js';
-import type { Dialect } from './mirror.js';
-import { type Database, packed, portions, storable } from './rows.js';
+import { type Database, type Dialect, packed, portions, storable } from './rows.js';
 
 type Upkeep = Pick<Mirror, 'touch' | 'restore' | 'shed' | 'acquire' | 'renew' | 'release' | 'leases'>;
 

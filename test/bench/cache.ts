@@ -5,8 +5,8 @@ import { createApp } from '../../src/app.js';
 import { readConfig } from '../../src/config.js';
 import { localCaller } from '../../src/core/caller.js';
 import { createLog } from '../../src/core/log.js';
-import { makeRepository } from './repository.js';
 import { hitsOf } from '../support/search.js';
+import { makeRepository } from './repository.js';
 
 const ROUNDS = 300;
 const caller = localCaller('bench', 'bench');

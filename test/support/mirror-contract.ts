@@ -55,7 +55,9 @@ export async function put(mirror: Mirror, documents: IndexedDocument[], more: Pa
 }
 
 const found = async (mirror: Mirror, query: string, filter: Filter = {}, caller = everybody()) =>
-  (await mirror.snapshot((view) => hitsOf(view, caller, queryTerms(query), filter, 50))).map((hit) => hit.document.path);
+  (await mirror.snapshot((view) => hitsOf(view, caller, queryTerms(query), filter, 50))).map(
+    (hit) => hit.document.path,
+  );
 const listed = async (mirror: Mirror, filter: Filter = {}, caller = everybody()) =>
   (await mirror.snapshot((view) => view.list(caller, filter, { limit: 100 }))).map(({ path }) => path);
 const state = (mirror: Mirror) => mirror.snapshot((view) => view.state());

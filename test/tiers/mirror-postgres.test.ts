@@ -5,8 +5,8 @@ import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tier
 import { SCHEMA } from '../../src/tiers/postgres-schema.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';
 import { createDatabase, POSTGRES } from '../support/postgres.js';
-import { upkeepContract } from '../support/upkeep-contract.js';
 import { hitsOf } from '../support/search.js';
+import { upkeepContract } from '../support/upkeep-contract.js';
 
 function opened(options: Partial<PostgresMirrorOptions> & { url: string }): Mirror {
   const mirror = createPostgresMirror({ origin: '/repo', ...options });
@@ -73,10 +73,10 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     const next = {
       text: () =>
         SCHEMA.text()
-          .replace('THEN 2 ELSE 1 END', 'THEN 3 ELSE 2 END')
-          .replace("version 2'", "version 3'")
+          .replace('THEN 3 ELSE 1 END', 'THEN 4 ELSE 2 END')
+          .replace("version 3'", "version 4'")
           .replace("version 1'", "version 2'"),
-      mirror: 3,
+      mirror: 4,
       durable: 2,
       migrations: ['ALTER TABLE strata_durable.metrics ADD COLUMN unit text'],
     };
@@ -93,7 +93,7 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
   test('a migration that fails leaves everything as it was', async () => {
     const { url, sql } = await createDatabase();
     await put(opened({ url }), [note('a.md', 'zebra')]);
-    const broken = { ...SCHEMA, mirror: 3, durable: 2, migrations: ['ALTER TABLE strata_durable.nothing ADD x text'] };
+    const broken = { ...SCHEMA, mirror: 4, durable: 2, migrations: ['ALTER TABLE strata_durable.nothing ADD x text'] };
     await expect(opened({ url, schema: broken }).clock()).rejects.toMatchObject({ code: 'mirror_unavailable' });
     expect(await sql`SELECT path FROM strata_mirror.documents`).toEqual([{ path: 'a.md' }]);
     expect(await opened({ url }).snapshot((view) => view.count(everybody(), {}))).toBe(1);

@@ -4,8 +4,8 @@ import type { Mirror } from '../../src/core/ports.js';
 import { createSqliteMirror } from '../../src/tiers/mirror-sqlite.js';
 import { tempFolder } from '../support/home.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';
-import { upkeepContract } from '../support/upkeep-contract.js';
 import { hitsOf } from '../support/search.js';
+import { upkeepContract } from '../support/upkeep-contract.js';
 
 function opened(origin: string, path: string): Mirror {
   const mirror = createSqliteMirror({ origin, path });

@@ -83,7 +83,9 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
     const words = [...everything.map(({ title }) => title), 'the database', 'ошибка', '数据库', 'README', 'a-b c_d'];
     for (const query of words) {
       const found = await same(mirrors, async (view) =>
-        (await hitsOf(view, everybody(), queryTerms(query), {}, 10_000)).map(({ document }) => document.path).toSorted(),
+        (await hitsOf(view, everybody(), queryTerms(query), {}, 10_000))
+          .map(({ document }) => document.path)
+          .toSorted(),
       );
       if (queryTerms(query).length > 0 && everything.some(({ title }) => title === query))
         expect(found.length, query).toBeGreaterThan(0);
@@ -132,7 +134,9 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
       await same(mirrors, (view) => view.newestSession(text));
       await same(mirrors, (view) => view.sameSave({ project: text, author: text, key: text }));
       for (const mirror of mirrors)
-        await expect(mirror.snapshot((view) => hitsOf(view, everybody(), [text], {}, 5))).resolves.toBeInstanceOf(Array);
+        await expect(mirror.snapshot((view) => hitsOf(view, everybody(), [text], {}, 5))).resolves.toBeInstanceOf(
+          Array,
+        );
     }
   });
 

@@ -11,8 +11,8 @@ import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tier
 import { tempFolder } from '../support/home.js';
 import { everybody, note, put } from '../support/mirror-contract.js';
 import { BINARIES, startPostgres } from '../support/private-postgres.js';
-import { startTcpProxy } from '../support/tcp-proxy.js';
 import { hitsOf } from '../support/search.js';
+import { startTcpProxy } from '../support/tcp-proxy.js';
 
 const LIMIT_MS = 1_000;
 

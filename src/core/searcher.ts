@@ -1,0 +1,175 @@
+import type { Postings } from '../search/corpus.js';
+import type { Query } from '../search/query.js';
+import { rank } from '../search/rank.js';
+import type { Terms } from '../search/terms.js';
+import type { Caller } from './caller.js';
+import type { Document } from './documents.js';
+import { LIMITS } from './limits.js';
+import type { Filter, Found, View } from './ports.js';
+
+/** What passages mean, as far as they have been embedded. */
+export interface Semantics {
+  /**
+   * How near each document's best three passages come to the query, descending, three cosines a document, NaN where there
+   * is none; null where nothing is embedded.
+   */
+  nearness(documents: Found['documents']): Float64Array | null;
+  /** The same for one passage by its name; NaN where it is not embedded. */
+  passage(name: string): number;
+}
+
+export interface Hit {
+  document: Document & { content: Uint8Array | null };
+  score: number;
+  /** The query's terms that stand in it. */
+  terms: string[];
+  /** Cosine of the best passages with the query, where meaning spoke for it; else null. */
+  meaning: number | null;
+}
+
+export interface SearchResult {
+  hits: Hit[];
+  /** Documents that the filter takes. */
+  searched: number;
+  /** Terms that no note has, and near ones that notes have. */
+  near: Map<string, string[]>;
+  /** How much each term says: ln of how many documents there are to one that has it. */
+  weights: Map<string, number>;
+}
+
+/** A cosine from which on a document is shown for its meaning alone. */
+const MEANS_IT = 0.3;
+
+/** How near words are found for a term that no note has: its best, with weights below 1. */
+export type NearTerms = (term: string, vocabulary: Iterable<string>) => { term: string; weight: number }[];
+
+/**
+ * The best documents for a query, in one snapshot: the same on every mirror that stands at the same commit.
+ * @param own the caller's project, a gentle tie-breaker
+ */
+export async function search(
+  view: View,
+  caller: Caller,
+  query: Query,
+  filter: Filter,
+  options: { limit: number; own?: string; semantics: Semantics | null; nearTerms: NearTerms },
+): Promise<SearchResult> {
+  const { limit, semantics } = options;
+  const held = [...query.phrases, ...query.without].flatMap(({ terms }) => terms);
+  const terms = [...new Set([...query.wanted.map(({ term }) => term), ...held])];
+  let found = await view.corpus(caller, terms, filter);
+  const has = (term: string) => (found.corpus.postings.get(term)?.docs.length ?? 0) > 0;
+  const unknown = query.wanted.map(({ term }) => term).filter((term) => !has(term));
+  const guesses = await nearOf(view, unknown, options.nearTerms);
+  const more = [...guesses.values()].flat();
+  if (more.length > 0) found = await view.corpus(caller, [...terms, ...more.map(({ term }) => term)], filter);
+  const { corpus, documents, scope } = found;
+  const wanted = [...query.wanted, ...more.filter(({ term }) => has(term))];
+  require(corpus.postings, query, scope);
+  const dense = semantics?.nearness(documents) ?? null;
+  // By the newest note's clock, not by ours: the same memory gives the same answer at any time.
+  const nowMs = corpus.entries.reduce((newest, { timeMs }) => Math.max(newest, timeMs), 0);
+  const ranking = rank(corpus, { text: query.text, wanted, order: query.order }, { scope, dense, nowMs });
+  const matched = matchedIn(corpus.postings, wanted, documents.length);
+  const meaning = (at: number) => ranking.dense?.[at] ?? Number.NaN;
+  const best = documents
+    .map((_, at) => at)
+    .filter((at) => scope[at] === 1 && (matched[at] === 1 || meaning(at) >= MEANS_IT || wanted.length === 0))
+    .sort((a, b) => (ranking.score[b] ?? 0) - (ranking.score[a] ?? 0) || a - b)
+    .slice(0, limit);
+  const shown = await view.documents(
+    caller,
+    best.map((at) => documents[at]?.doc ?? 0),
+  );
+  const byPath = new Map(shown.map((document) => [document.path, document]));
+  return {
+    hits: best.flatMap((at) => {
+      const document = byPath.get(documents[at]?.path ?? '');
+      if (!document) return [];
+      const standing = wanted.filter(({ term }) => stands(corpus.postings.get(term), at)).map(({ term }) => term);
+      const near = meaning(at);
+      return {
+        document,
+        score: ranking.score[at] ?? 0,
+        terms: standing,
+        meaning: near >= MEANS_IT ? near : null,
+      };
+    }),
+    searched: scope.reduce((sum, one) => sum + one, 0),
+    near: new Map([...guesses].map(([term, guessed]) => [term, guessed.map((each) => each.term).filter(has)])),
+    weights: new Map(
+      wanted.map(({ term, weight }) => {
+        const having = corpus.postings.get(term)?.docs.length ?? 0;
+        return [term, weight * Math.log(1 + (documents.length - having + 0.5) / (having + 0.5))];
+      }),
+    ),
+  };
+}
+
+async function nearOf(
+  view: View,
+  unknown: string[],
+  nearTerms: NearTerms,
+): Promise<Map<string, { term: string; weight: number }[]>> {
+  if (unknown.length === 0) return new Map();
+  const vocabulary = await view.vocabulary();
+  return new Map(
+    unknown.slice(0, LIMITS.nearWords).flatMap((term) => {
+      const near = nearTerms(term, vocabulary);
+      return near.length > 0 ? [[term, near] as const] : [];
+    }),
+  );
+}
+
+/** Takes out of scope what lacks a phrase that must be there, and what has one that must not. */
+function require(postings: Map<string, Postings>, { phrases, without }: Query, scope: Uint8Array): void {
+  for (const phrase of phrases) {
+    const holding = holdersOf(postings, phrase);
+    for (let at = 0; at < scope.length; at++) if (!holding.has(at)) scope[at] = 0;
+  }
+  for (const phrase of without) for (const at of holdersOf(postings, phrase)) scope[at] = 0;
+}
+
+/** Documents where the terms stand as far from each other as in the phrase; a single word's title counts, too. */
+function holdersOf(postings: Map<string, Postings>, { terms, places }: Terms): Set<number> {
+  const [first, ...others] = terms.map((term, at) => ({ found: postings.get(term), offset: places[at] ?? 0 }));
+  const holders = new Set<number>();
+  if (!first?.found || others.some(({ found }) => !found)) return holders;
+  const rest = others.map(({ found, offset }) => ({ found: found as Postings, offset: offset - first.offset }));
+  first.found.docs.forEach((at, i) => {
+    if (rest.length === 0) {
+      holders.add(at);
+      return;
+    }
+    const sets = rest.map(({ found, offset }) => ({ places: new Set(placesIn(found, at)), offset }));
+    for (const place of placesIn(first.found as Postings, at, i))
+      if (sets.every((each) => each.places.has(place + each.offset))) {
+        holders.add(at);
+        return;
+      }
+  });
+  return holders;
+}
+
+function placesIn({ docs, starts, places }: Postings, at: number, index = lowerBound(docs, at)): Uint32Array {
+  return docs[index] === at ? places.subarray(starts[index], starts[index + 1]) : new Uint32Array();
+}
+
+const stands = (postings: Postings | undefined, at: number) =>
+  postings !== undefined && postings.docs[lowerBound(postings.docs, at)] === at;
+
+function lowerBound(ascending: Uint32Array, value: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ascending[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function matchedIn(postings: Map<string, Postings>, wanted: { term: string }[], size: number): Uint8Array {
+  const matched = new Uint8Array(size);
+  for (const { term } of wanted) for (const at of postings.get(term)?.docs ?? []) matched[at] = 1;
+  return matched;
+}
