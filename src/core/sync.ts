@@ -307,6 +307,8 @@ export function createSync({ origin, mirror, durable, mutex, log, lateHeadMs }: 
       // A turn for everybody else: parsing is synchronous.
       await new Promise((resolve) => setImmediate(resolve));
     }
+    // Before they are served: nobody searches thousands one by one. Not worth failing for.
+    await mirror.merge().catch((error) => log.warn('search index not merged', { why: explain(error) }));
   }
 
   async function problems(notices: Notice[]) {

@@ -115,9 +115,9 @@ export function splitPages(pages: Page[], documents: number): Page[] {
   });
 }
 
-/** The terms of a page. */
-export function* termsOn(page: Page): Generator<string> {
-  for (const { term } of rows(page)) yield term;
+/** The terms of a page, and where what is known of each is in it. */
+export function* rowsOf(page: Page): Generator<[term: string, { from: number; to: number }]> {
+  for (const { term, from, to } of rows(page)) yield [term, { from, to }];
 }
 
 /** Where a term's documents are in a page. */
@@ -127,13 +127,6 @@ export interface Slice {
   to: number;
   /** Index in a corpus of each document of the page; -1 for those that are not in it. */
   indexes: Int32Array;
-}
-
-/** Where each of the wanted terms is in a page. */
-export function find(page: Page, wanted: ReadonlySet<string>): Map<string, { from: number; to: number }> {
-  const found = new Map<string, { from: number; to: number }>();
-  for (const { term, from, to } of rows(page)) if (wanted.has(term)) found.set(term, { from, to });
-  return found;
 }
 
 /** One term's postings over a corpus of `size` documents. Throws `RangeError` where the bytes are not what was written. */

@@ -82,6 +82,7 @@ export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
     async apply(step) {
       try {
         await primary.write((query) => statements.apply(query, step));
+        statements.grown(step.live.length, primary);
         if (step.live.length >= LIMITS.postgresCountAfter) await count();
         return true;
       } catch (error) {
@@ -104,6 +105,7 @@ export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
       return { kind: 'Postgres', place: primary.label, bytes };
     },
     async close() {
+      await statements.idle();
       await replica?.close();
       await primary.close();
     },

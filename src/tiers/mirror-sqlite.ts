@@ -46,6 +46,7 @@ export function createSqliteMirror({ origin, path, onNotice }: SqliteMirrorOptio
     async apply(step) {
       try {
         await database.write((query) => statements.apply(query, step));
+        statements.grown(step.live.length, database);
         return true;
       } catch (error) {
         if (error instanceof Overtaken) return false;
@@ -63,6 +64,9 @@ export function createSqliteMirror({ origin, path, onNotice }: SqliteMirrorOptio
       );
       return { kind: 'SQLite', place: path, bytes };
     },
-    close: () => database.close(),
+    async close() {
+      await statements.idle();
+      await database.close();
+    },
   };
 }

@@ -333,6 +333,8 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
     staged: door(staged),
     unindexed: door(index.unindexed),
     merge: index.merge,
+    grown: index.grown,
+    idle: index.idle,
     view: door(view),
   };
 }

@@ -4,16 +4,7 @@ import type { IndexedDocument } from '../core/documents.js';
 import { LIMITS } from '../core/limits.js';
 import type { Filter, Found } from '../core/ports.js';
 import type { Entry, Postings } from '../search/corpus.js';
-import {
-  collect,
-  find,
-  mergePages,
-  type Page,
-  pageNumber,
-  type Slice,
-  splitPages,
-  termsOn,
-} from '../search/postings.js';
+import { collect, mergePages, type Page, pageNumber, rowsOf, type Slice, splitPages } from '../search/postings.js';
 import { bytesOf, conditions, type Database, type Dialect, packed, portions, type Query } from './rows.js';
 
 /** A document as ranking knows it; never changes under its number. */
@@ -40,12 +31,19 @@ interface Segment {
   docs: number[];
 }
 
+interface TailDocument {
+  doc: number;
+  page: Page;
+  /** Where each term is in its page. */
+  rows: Map<string, { from: number; to: number }>;
+}
+
 /** What never changes as long as the mirror is the same one: numbers begin anew in one that was dropped and made again. */
 interface Memory {
   incarnation: string;
   known: Map<number, Known>;
   segments: Map<number, Segment>;
-  pages: Map<number, { doc: number; page: Page }>;
+  tail: Map<number, TailDocument>;
   stands: Stand[];
 }
 
@@ -53,7 +51,7 @@ const memoryOf = (incarnation: string): Memory => ({
   incarnation,
   known: new Map(),
   segments: new Map(),
-  pages: new Map(),
+  tail: new Map(),
   stands: [],
 });
 
@@ -64,6 +62,8 @@ const memoryOf = (incarnation: string): Memory => ({
  */
 export function searchIndex(origin: string, dialect: Dialect) {
   let kept = memoryOf('');
+  let untilLook = 0;
+  let merging: Promise<void> | null = null;
   const listed = (docs: number[]) => packed(docs.map((doc) => [doc]));
   const among = (parameter: string) =>
     `IN (SELECT CAST(e.value->>0 AS bigint) FROM ${dialect.elements(parameter)} AS e)`;
@@ -184,13 +184,14 @@ export function searchIndex(origin: string, dialect: Dialect) {
   }
 
   /** The documents in the tail, each with its own page. */
-  async function tailPages(query: Query, { pages }: Memory): Promise<{ doc: number; page: Page }[]> {
-    return remembered(pages, await tailOf(query), async (missing) => {
+  async function tailPages(query: Query, { tail }: Memory): Promise<TailDocument[]> {
+    return remembered(tail, await tailOf(query), async (missing) => {
       const rows = await query(`SELECT t.doc, t.page FROM documents_tail t WHERE t.doc ${among('$1')}`, [missing]);
-      return rows.map((row) => [
-        Number(row.doc),
-        { doc: Number(row.doc), page: bytesOf(row.page) ?? new Uint8Array() },
-      ]);
+      return rows.map((row) => {
+        const doc = Number(row.doc);
+        const page = bytesOf(row.page) ?? new Uint8Array();
+        return [doc, { doc, page, rows: new Map(rowsOf(page)) }];
+      });
     });
   }
 
@@ -201,9 +202,6 @@ export function searchIndex(origin: string, dialect: Dialect) {
     wanted: ReadonlySet<string>,
   ): Promise<Map<string, Slice[]>> {
     const slices = new Map<string, Slice[]>([...wanted].map((term) => [term, []]));
-    const put = (page: Page, indexes: Int32Array) => {
-      for (const [term, { from, to }] of find(page, wanted)) slices.get(term)?.push({ page, from, to, indexes });
-    };
     const merged = new Map((await segmentsOf(query, memory)).map((each) => [each.segment, each]));
     const numbers = [...new Set([...wanted].map(pageNumber))];
     const rows =
@@ -216,11 +214,18 @@ export function searchIndex(origin: string, dialect: Dialect) {
           );
     for (const row of rows) {
       const segment = merged.get(Number(row.segment));
-      if (segment) put(bytesOf(row.data) ?? new Uint8Array(), indexesIn(stand, segment));
+      if (!segment) continue;
+      const page = bytesOf(row.data) ?? new Uint8Array();
+      for (const [term, { from, to }] of rowsOf(page))
+        slices.get(term)?.push({ page, from, to, indexes: indexesIn(stand, segment) });
     }
-    for (const { doc, page } of await tailPages(query, memory)) {
+    for (const { doc, page, rows } of await tailPages(query, memory)) {
       const index = stand.indexes.get(doc);
-      if (index !== undefined) put(page, Int32Array.of(index));
+      if (index === undefined) continue;
+      for (const term of wanted) {
+        const row = rows.get(term);
+        if (row) slices.get(term)?.push({ page, ...row, indexes: Int32Array.of(index) });
+      }
     }
     return slices;
   }
@@ -253,7 +258,7 @@ export function searchIndex(origin: string, dialect: Dialect) {
     const found = new Set<string>();
     for (const row of await query('SELECT g.vocabulary FROM segments g WHERE g.origin = $1', [origin]))
       for (const term of String(row.vocabulary).split('\n')) found.add(term);
-    for (const { page } of await tailPages(query, memoryOf(''))) for (const term of termsOn(page)) found.add(term);
+    for (const { rows } of await tailPages(query, memoryOf(''))) for (const term of rows.keys()) found.add(term);
     found.delete('');
     return found;
   }
@@ -339,7 +344,7 @@ export function searchIndex(origin: string, dialect: Dialect) {
     // Somebody merged them; or some are gone, and nobody would find what died in no segment.
     if (taken.length === 0) return false;
     const still = new Set(taken.map((row) => Number(row.doc)));
-    const vocabulary = [...merged.values()].flatMap((page) => [...termsOn(page)]);
+    const vocabulary = [...merged.values()].flatMap((page) => [...rowsOf(page)].map(([term]) => term));
     const [row] = await query(
       'INSERT INTO segments (origin, docs, pages, vocabulary) VALUES ($1, $2, $3, $4) RETURNING segment',
       // A document that is gone keeps its number in the segment and leads nowhere.
@@ -367,5 +372,18 @@ export function searchIndex(origin: string, dialect: Dialect) {
     }
   }
 
-  return { add, remove, corpus, vocabulary, unindexed, merge };
+  /** So many documents went live. Looks from time to time, and the first time, whether it is time to merge. */
+  function grown(count: number, database: Database): void {
+    untilLook -= count;
+    if (untilLook > 0 || merging) return;
+    untilLook = LIMITS.tailDocuments / 2;
+    merging = merge(database)
+      // The next one tries again: the tail is slower, never wrong.
+      .catch(() => {})
+      .finally(() => {
+        merging = null;
+      });
+  }
+
+  return { add, remove, corpus, vocabulary, unindexed, merge, grown, idle: async () => merging };
 }
