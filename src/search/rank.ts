@@ -1,6 +1,6 @@
 import { bestUnits, type Cut, layOut, titleScores, type Wanted } from './bm25.js';
-import type { Corpus } from './corpus.js';
-import { dateFit, namedDates } from './dates.js';
+import type { Corpus, Entry } from './corpus.js';
+import { dateFit, namedDates } from './named-dates.js';
 import { pairScores } from './pairs.js';
 import { placeWeights, preferenceOf, speakerNames, withoutSpeaker } from './speakers.js';
 
@@ -22,16 +22,19 @@ export interface Circumstances {
   nowMs: number;
 }
 
-/** One value for each document, 0 out of scope. */
-export interface Ranking {
-  /** The sum by which documents are ordered. */
-  score: Float64Array;
-  /** BM25 of the whole document, its best 200 and its best 60 words, its title; pairs of neighbours. 0: no match. */
+/** What speaks for each document; one value for each. 0 lexical: no match. */
+export interface Evidence {
+  /** BM25 of the whole document, its best 200 and its best 60 words, its title; pairs of neighbours. */
   lexical: Record<LexicalName, Float64Array>;
   /** Mean cosine of the best passages, the first counting most; null without vectors, NaN for a document without. */
   dense: Float64Array | null;
   /** 0 to 1: how well its time fits a date that the query names. */
   date: Float64Array;
+}
+
+export interface Ranking extends Evidence {
+  /** The sum by which documents are ordered; 0 out of scope. */
+  score: Float64Array;
 }
 
 type LexicalName = 'whole' | 'window' | 'passage' | 'title' | 'pairs';
@@ -54,8 +57,13 @@ const HALF_LIFE_MS = 90 * 86_400_000;
 const OTHERS_LEXICAL = 0.3;
 const OTHERS_COSINE = -0.3;
 
-/** Scores of all documents for a query; the same whatever else is in memory. Costs a pass over the places. */
-export function rank(corpus: Corpus, query: RankQuery, { scope, dense, own, nowMs }: Circumstances): Ranking {
+/** Scores of all documents for a query; the same on every machine. Costs one pass over the places for each cut. */
+export function rank(corpus: Corpus, query: RankQuery, circumstances: Circumstances): Ranking {
+  const evidence = evidenceOf(corpus, query, circumstances.dense);
+  return { ...evidence, score: fuse(corpus.entries, evidence, circumstances) };
+}
+
+export function evidenceOf(corpus: Corpus, query: RankQuery, dense: Float64Array | null): Evidence {
   const { entries } = corpus;
   const preference = preferenceOf(query.text, speakerNames(entries));
   const weights = new Map<string, Float32Array>();
@@ -83,28 +91,35 @@ export function rank(corpus: Corpus, query: RankQuery, { scope, dense, own, nowM
   }
   const dates = namedDates(query.text);
   const date = Float64Array.from(entries, ({ timeMs }) => (dates.length > 0 ? dateFit(timeMs, dates) : 0));
+  return { lexical, dense: cosine, date };
+}
 
+/** The evidence as one number for each document. */
+export function fuse(
+  entries: readonly Entry[],
+  { lexical, dense, date }: Evidence,
+  { scope, own, nowMs }: Circumstances,
+  weights: typeof WEIGHTS = WEIGHTS,
+): Float64Array {
   const score = new Float64Array(entries.length);
   const add = (values: Float64Array, weight: number) => {
     for (let d = 0; d < score.length; d++) score[d] = (score[d] as number) + weight * (values[d] as number);
   };
-  for (const [name, values] of Object.entries(lexical)) add(standardised(values, scope), WEIGHTS[name as LexicalName]);
-  if (cosine) {
+  for (const name of Object.keys(lexical) as LexicalName[]) add(standardised(lexical[name], scope), weights[name]);
+  if (dense) {
     const window = standardised(lexical.window, scope);
     // Not embedded yet: judged by its words alone.
-    add(
-      standardised(cosine, scope).map((z, d) => (Number.isNaN(cosine[d]) ? (window[d] as number) : z)),
-      WEIGHTS.dense,
-    );
+    const cosine = standardised(dense, scope).map((z, d) => (Number.isNaN(dense[d]) ? (window[d] as number) : z));
+    add(cosine, weights.dense);
   }
-  add(standardised(date, scope), WEIGHTS.date);
+  add(standardised(date, scope), weights.date);
   add(
     Float64Array.from(entries, ({ timeMs }) => 2 ** (-Math.max(0, nowMs - timeMs) / HALF_LIFE_MS)),
     RECENCY,
   );
   if (own) add(Float64Array.from(own), OWN);
   for (let d = 0; d < score.length; d++) if (!scope[d]) score[d] = 0;
-  return { score, lexical, dense: cosine, date };
+  return score;
 }
 
 /** (c₁ + c₂/2 + c₃/4) over the weights of those that exist: a short note has one passage. */
