@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { digestText, firstSentences } from '../core/digest.js';
-import { type Document, decodeText, PRIVACY } from '../core/documents.js';
+import { type Document, decodeText, KINDS, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine } from '../core/format.js';
@@ -9,7 +9,8 @@ import { cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { bestPassage } from '../core/passage.js';
 import { projectName } from '../core/project.js';
-import { queryTerms } from '../search/analyse.js';
+import { search } from '../core/searcher.js';
+import { type Query, readQuery } from '../search/query.js';
 import { filterOf, filters } from './list-sessions.js';
 import { budget, consistency, defineOperation, limitOf, provenance } from './operation.js';
 import { nearestProjects, unknownProject } from './unknown-project.js';
@@ -62,29 +63,34 @@ export const searchMemory = defineOperation({
   },
 
   async run(input, { services, caller }) {
-    const filter = filterOf(input);
-    const terms = queryTerms(cleanText('query', input.query));
-    if (terms.length === 0)
-      throw new MemoryError('invalid_input', 'The query has no word in it.', 'Search for words, names or numbers.');
+    const query = readQuery(cleanText('query', input.query));
+    const filter = filterOf(narrowed(input, query));
+    const terms = query.wanted.map(({ term }) => term);
+    const narrow = query.project ?? query.tags[0] ?? query.kinds[0];
+    if (terms.length === 0 && narrow === undefined)
+      throw new MemoryError(
+        'invalid_input',
+        'The query has no word to look for: only common words, signs or exclusions.',
+        'Search for words, names, numbers or identifiers; list_sessions lists notes without a query.',
+      );
     const limit = input.limit ?? LIMITS.searchDefault;
     const { value, provenance: from } = await services.reader.read(
       caller,
       input.consistency,
       'fast',
       async (reading) => {
-        const found = await reading.search(caller, terms, filter, limit);
-        const hits = [];
-        for (const { document, score } of found) {
-          const content = (await reading.get(caller, document.id))?.content;
-          hits.push({ ...showing(document, content ?? null, terms), score, queued: false });
-        }
+        const found = await search(reading, caller, query, filter, { limit, semantics: null, nearTerms: () => [] });
         return {
-          hits,
-          searched: await reading.count(caller, filter),
+          hits: found.hits.map(({ document: { content, ...document }, score, terms }) => ({
+            ...showing(document, content, terms),
+            score,
+            queued: false,
+          })),
+          searched: found.searched,
           near: await nearestProjects(reading, caller, filter.project),
         };
       },
-      { name: 'search_memory', input: { terms, filter, limit } },
+      { name: 'search_memory', input: { query, filter, limit } },
     );
     const found = await services.held.search(caller, terms, filter);
     const paths = new Set(found.map(({ document }) => document.id));
@@ -139,6 +145,12 @@ export const searchMemory = defineOperation({
     return foot;
   },
 });
+
+/** What the query itself says of project, kind and tags holds beside the arguments. */
+function narrowed<I extends Parameters<typeof filterOf>[0]>(input: I, { project, kinds, tags }: Query): I {
+  const kind = input.kind ?? KINDS.find((each) => each === kinds[0]?.toLowerCase());
+  return { ...input, project: input.project ?? project, kind, tags: [...(input.tags ?? []), ...tags] };
+}
 
 /** What a hit shows of a document; its digest stands in for a text that is not kept. */
 function showing({ id, title, project, timeMs, digest }: Document, content: Uint8Array | null, terms: string[]) {

@@ -7,7 +7,9 @@ const sentence = (count: number, of: string) => `${Array.from({ length: count },
 
 describe('passages to embed', () => {
   test('short paragraphs and turns are joined, with the headings above them', () => {
-    const turns = Array.from({ length: 21 }, (_, at) => `**Anna:** ${sentence(10, String.fromCharCode(97 + at))}`).join('\n');
+    const turns = Array.from({ length: 21 }, (_, at) => `**Anna:** ${sentence(10, String.fromCharCode(97 + at))}`).join(
+      '\n',
+    );
     const chunks = chunksOf(`# Day one\n\n${turns}\n\n## Day two\n\nWe went home.\n`);
     expect(chunks[0]?.text).toMatch(/^Day one Anna: a0 a1 .* Anna: b0/);
     expect(chunks.at(-1)?.text).toBe('Day two We went home.');
