@@ -124,12 +124,12 @@ CREATE TABLE IF NOT EXISTS strata_mirror.documents_tail (
 );
 CREATE INDEX IF NOT EXISTS documents_tail_origin ON strata_mirror.documents_tail (origin);
 
--- Many documents' terms together, which never change: the numbers of the documents, how many pages there are, every term.
+-- Many documents' terms together, which never change: the numbers of the documents, a SHA-256 over the pages, every term.
 CREATE TABLE IF NOT EXISTS strata_mirror.segments (
   segment bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   origin text COLLATE "C" NOT NULL,
   docs text COLLATE "C" NOT NULL,
-  pages integer NOT NULL,
+  hash text COLLATE "C" NOT NULL,
   vocabulary text COLLATE "C" NOT NULL
 );
 CREATE INDEX IF NOT EXISTS segments_origin ON strata_mirror.segments (origin);

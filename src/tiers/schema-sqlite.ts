@@ -49,7 +49,7 @@ CREATE TABLE documents_tail (
 );
 CREATE INDEX documents_tail_origin ON documents_tail (origin);
 CREATE TABLE segments (
-  segment INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, docs TEXT NOT NULL, pages INTEGER NOT NULL,
+  segment INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, docs TEXT NOT NULL, hash TEXT NOT NULL,
   vocabulary TEXT NOT NULL
 );
 CREATE INDEX segments_origin ON segments (origin);

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { Caller } from '../core/caller.js';
 import type { IndexedDocument } from '../core/documents.js';
+import { MemoryError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import type { Filter, Found } from '../core/ports.js';
 import type { Entry, Postings } from '../search/corpus.js';
@@ -54,6 +56,13 @@ const memoryOf = (incarnation: string): Memory => ({
   tail: new Map(),
   stands: [],
 });
+
+/** Of a segment's pages in their order. */
+function hashOf(pages: Page[]): string {
+  const hash = createHash('sha256');
+  for (const page of pages) hash.update(page);
+  return hash.digest('hex');
+}
 
 /**
  * The search index of every SQL mirror. New documents keep their own page of terms (the tail); when there are many of
@@ -230,6 +239,26 @@ export function searchIndex(origin: string, dialect: Dialect) {
     return slices;
   }
 
+  async function postingsOf(
+    query: Query,
+    memory: Memory,
+    stand: Stand,
+    wanted: ReadonlySet<string>,
+  ): Promise<Map<string, Postings>> {
+    try {
+      const slices = await slicesOf(query, memory, stand, wanted);
+      return new Map([...slices].map(([term, each]) => [term, collect(each, stand.documents.length)]));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new MemoryError(
+        'corrupt',
+        'The search index of the mirror is damaged.',
+        'Run verify_with_github with repair: it is made anew. Reading and listing go on.',
+        error,
+      );
+    }
+  }
+
   async function corpus(query: Query, caller: Caller, terms: string[], filter: Filter): Promise<Found> {
     const [state] = await query('SELECT s.generation, s.incarnation FROM state s WHERE s.origin = $1', [origin]);
     const incarnation = String(state?.incarnation ?? '');
@@ -237,9 +266,7 @@ export function searchIndex(origin: string, dialect: Dialect) {
     const memory = kept;
     const stand = await standOf(query, memory, caller, Number(state?.generation ?? 0));
     const size = stand.documents.length;
-    const postings = new Map<string, Postings>();
-    for (const [term, slices] of await slicesOf(query, memory, stand, new Set(terms)))
-      postings.set(term, collect(slices, size));
+    const postings = await postingsOf(query, memory, stand, new Set(terms));
     const filtered = Object.values(filter).some((value) => value !== undefined);
     const scope = new Uint8Array(size).fill(filtered ? 0 : 1);
     for (const doc of filtered ? await docsWhere(query, caller, filter) : []) {
@@ -266,12 +293,9 @@ export function searchIndex(origin: string, dialect: Dialect) {
   /** Paths of live documents that a search would not find. */
   async function unindexed(query: Query): Promise<string[]> {
     const there = new Set(await tailOf(query));
-    const whole = await query(
-      `SELECT g.segment FROM segments g WHERE g.origin = $1
-         AND g.pages = (SELECT count(*) FROM postings p WHERE p.origin = $1 AND p.segment = g.segment)`,
-      [origin],
-    );
-    const sound = new Set(whole.map((row) => Number(row.segment)));
+    const sound = new Set<number>();
+    for (const row of await query('SELECT g.segment, g.hash FROM segments g WHERE g.origin = $1', [origin]))
+      if (row.hash === hashOf(await pagesOf(query, Number(row.segment)))) sound.add(Number(row.segment));
     for (const { segment, docs } of await segmentsOf(query, memoryOf('')))
       if (sound.has(segment)) for (const doc of docs) there.add(doc);
     const rows = await query(
@@ -280,6 +304,14 @@ export function searchIndex(origin: string, dialect: Dialect) {
       [origin],
     );
     return rows.filter((row) => row.searched === null || !there.has(Number(row.doc))).map((row) => String(row.path));
+  }
+
+  async function pagesOf(query: Query, segment: number): Promise<Page[]> {
+    const rows = await query('SELECT p.data FROM postings p WHERE p.origin = $1 AND p.segment = $2 ORDER BY p.page', [
+      origin,
+      segment,
+    ]);
+    return rows.map((row) => bytesOf(row.data) ?? new Uint8Array());
   }
 
   /** What is to be merged next: the tail where it is long, or a segment most of whose documents are gone. */
@@ -304,14 +336,8 @@ export function searchIndex(origin: string, dialect: Dialect) {
     for (const { segment, docs } of await segmentsOf(query, memoryOf(''))) {
       const left = docs.filter((doc) => alive.has(doc));
       if (left.length * 2 > docs.length) continue;
-      const rows = await query('SELECT p.data FROM postings p WHERE p.origin = $1 AND p.segment = $2', [
-        origin,
-        segment,
-      ]);
-      const own = splitPages(
-        rows.map((row) => bytesOf(row.data) as Page),
-        docs.length,
-      );
+      // Where none is left its pages need not even be readable.
+      const own = left.length === 0 ? [] : splitPages(await pagesOf(query, segment), docs.length);
       const documents = left.map((doc): [number, Page] => [doc, own[docs.indexOf(doc)] as Page]);
       return { documents, dissolved: segment };
     }
@@ -344,13 +370,19 @@ export function searchIndex(origin: string, dialect: Dialect) {
     // Somebody merged them; or some are gone, and nobody would find what died in no segment.
     if (taken.length === 0) return false;
     const still = new Set(taken.map((row) => Number(row.doc)));
+    const ordered = [...merged].sort(([a], [b]) => a - b);
     const vocabulary = [...merged.values()].flatMap((page) => [...rowsOf(page)].map(([term]) => term));
     const [row] = await query(
-      'INSERT INTO segments (origin, docs, pages, vocabulary) VALUES ($1, $2, $3, $4) RETURNING segment',
+      'INSERT INTO segments (origin, docs, hash, vocabulary) VALUES ($1, $2, $3, $4) RETURNING segment',
       // A document that is gone keeps its number in the segment and leads nowhere.
-      [origin, docs.map((doc) => (still.has(doc) ? doc : 0)).join(','), merged.size, vocabulary.join('\n')],
+      [
+        origin,
+        docs.map((doc) => (still.has(doc) ? doc : 0)).join(','),
+        hashOf(ordered.map(([, page]) => page)),
+        vocabulary.join('\n'),
+      ],
     );
-    for (const some of portions([...merged])) {
+    for (const some of portions(ordered)) {
       const rows = some.map((_, at) => `($1, $2, $${at * 2 + 3}, $${at * 2 + 4})`);
       await query(`INSERT INTO postings (origin, segment, page, data) VALUES ${rows.join(', ')}`, [
         origin,

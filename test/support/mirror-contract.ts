@@ -538,6 +538,42 @@ function searching(open: Open): void {
     for (const [query, path] of cases) expect(await found(mirror, query), query).toEqual([path]);
   });
 
+  test('many documents are packed, and what is left of old packs is packed again: the same hits before and after', async () => {
+    const { mirror } = await open();
+    const word = (n: number) => `w${'abcdefghij'[n % 10]}${'klmnopqrst'[Math.floor(n / 10) % 10]}x`;
+    const many = Array.from({ length: 700 }, (_, n) =>
+      note(`n/${String(n).padStart(3, '0')}.md`, `# Note ${word(n)}\nshared ${word(n * 7)} and ${word(n * 13)} again`),
+    );
+    for (let at = 0; at < many.length; at += 200) await mirror.stage(many.slice(at, at + 200));
+    await mirror.prune(true);
+    for (let at = 0; at < many.length; at += 200) await mirror.stage(many.slice(at, at + 200));
+    const ask = async () => {
+      const answers = [];
+      for (const query of ['shared', 'waka', word(7), `${word(3)} ${word(91)} again`, 'nowhere'])
+        answers.push(await mirror.snapshot((view) => hitsOf(view, everybody(), queryTerms(query), {}, 20)));
+      return answers;
+    };
+    await put(mirror, [], { live: many });
+    const before = await ask();
+    expect(before[0]).toHaveLength(20);
+    expect(await mirror.unindexed()).toEqual([]);
+    await mirror.merge();
+    expect(await ask()).toEqual(before);
+    expect(await mirror.unindexed()).toEqual([]);
+    const vocabulary = await mirror.snapshot((view) => view.vocabulary());
+    for (const term of queryTerms(`shared again ${word(3)}`)) expect(vocabulary).toContain(term);
+
+    // Most of the pack goes; one that was in it changes.
+    const changed = note('n/001.md', '# Other\nan aardvark');
+    await put(mirror, [changed], { gone: many.slice(100, 680).map(({ path }) => path) });
+    const left = await ask();
+    expect(left[0]?.every(({ document }) => document.path < 'n/100.md' || document.path >= 'n/680.md')).toBe(true);
+    await mirror.merge();
+    expect(await ask()).toEqual(left);
+    expect(await found(mirror, 'aardvark')).toEqual(['n/001.md']);
+    expect(await mirror.unindexed()).toEqual([]);
+  });
+
   test('no query is an instruction to the search engine', async () => {
     const { mirror } = await open();
     await put(mirror, [note('a.md', 'alpha AND beta OR near'), note('b.md', 'gamma')]);
