@@ -49,14 +49,12 @@ export function idf(n: number, df: number): number {
   return Math.log(1 + (n - df + 0.5) / (df + 0.5));
 }
 
-/** Which units a term stands in, and how often: filled anew for each term. */
+/** Which units a term stands in, and how often: written anew for each term. */
 interface Found {
   unit: Uint32Array;
   tf: Float64Array;
   /** The units of the i-th document of the postings end here. */
   ends: Uint32Array;
-  /** How many units of the cut have the term, in their text or title. */
-  df: number;
 }
 
 /**
@@ -73,10 +71,17 @@ export function bestUnits(
   const units = first[norm.length] as number;
   const score = new Float64Array(units);
   const byTitle = new Float64Array(norm.length);
+  const most = Math.max(0, ...wanted.map(({ term }) => corpus.postings.get(term)?.places.length ?? 0));
+  const found = {
+    unit: new Uint32Array(2 * most),
+    tf: new Float64Array(2 * most),
+    ends: new Uint32Array(norm.length),
+  };
+  const { unit, tf, ends } = found;
   for (const { term, weight } of wanted) {
     const postings = corpus.postings.get(term);
     if (!postings) continue;
-    const { unit, tf, ends, df } = find(postings, layout, weights.get(term));
+    const df = find(found, postings, layout, weights.get(term));
     const telling = weight * idf(units, df);
     for (let i = 0, u = 0; i < postings.docs.length; i++) {
       const d = postings.docs[i] as number;
@@ -102,35 +107,42 @@ function saturated(tf: number, k: number): number {
   return DELTA + (tf * (K1 + 1)) / (tf + k);
 }
 
-/** A place lies in the half of a unit that `place / (words / 2)` names, and so in that unit and the one before. */
-function find(postings: Postings, { cut, first }: Layout, weights: Float32Array | undefined): Found {
+/**
+ * Fills `found` and gives how many units of the cut have the term, in their text or title. A place lies in the half of a
+ * unit that `place / (words / 2)` names, and so in that unit and the one before.
+ */
+function find({ unit, tf, ends }: Found, postings: Postings, { cut, first }: Layout, weights?: Float32Array): number {
   const { docs, titles, starts, places } = postings;
   const half = cut.words / 2;
-  const unit = new Uint32Array(2 * places.length);
-  const tf = new Float64Array(2 * places.length);
-  const ends = new Uint32Array(docs.length);
   let [df, n] = [0, 0];
   for (let i = 0; i < docs.length; i++) {
     const begin = first[docs[i] as number] as number;
     const last = (first[(docs[i] as number) + 1] as number) - 1;
     const before = n;
-    for (let p = starts[i] as number; p < (starts[i + 1] as number); p++) {
+    const end = starts[i + 1] as number;
+    for (let p = starts[i] as number; p < end; p++) {
       const weight = weights ? (weights[p] as number) : 1;
-      const upper = begin + Math.floor((places[p] as number) / half);
-      for (let at = Math.max(begin, Math.min(upper - 1, last)); at <= upper && at <= last; at++) {
-        let slot = n - 1;
-        while (slot >= before && (unit[slot] as number) > at) slot--;
-        if (slot < before || unit[slot] !== at) {
-          slot = n++;
-          unit[slot] = at;
-        }
-        tf[slot] = (tf[slot] as number) + weight;
+      const upper = begin + Math.trunc((places[p] as number) / half);
+      const at = Math.min(upper, last);
+      const newest = n > before ? (unit[n - 1] as number) : -1;
+      // The unit before: of the last place's two it is the older one, or the newer one, or it is new, too.
+      if (upper > begin && upper <= last) {
+        const slot = newest === at ? n - 2 : newest === at - 1 ? n - 1 : n++;
+        if (slot === n - 1 && newest !== at - 1) {
+          unit[slot] = at - 1;
+          tf[slot] = weight;
+        } else tf[slot] = (tf[slot] as number) + weight;
+      }
+      if (newest === at) tf[n - 1] = (tf[n - 1] as number) + weight;
+      else {
+        unit[n] = at;
+        tf[n++] = weight;
       }
     }
     ends[i] = n;
     df += (titles[i] as number) > 0 && cut.title > 0 ? last + 1 - begin : n - before;
   }
-  return { unit, tf, ends, df };
+  return df;
 }
 
 /** BM25 of the titles alone, without a lower bound, length counting half. */

@@ -5,8 +5,15 @@ export interface Entry {
   /** Terms of its title (with tags and file name). */
   titleTerms: number;
   timeMs: number;
-  /** Who speaks from which word on, where lines are labelled (`**Anna:** …`); names in lower case; empty without labels. */
-  speakers: { name: string; from: number }[];
+  /** Who speaks where lines are labelled (`**Anna:** …`); empty without labels. */
+  speakers: Speaker[];
+}
+
+export interface Speaker {
+  /** Lower case. */
+  name: string;
+  /** From which word on and up to which (without it), turn by turn: from, to, from, to…; ascending. */
+  turns: number[];
 }
 
 /** Where one term stands in all documents: arrays side by side, one element for each document that has it. */

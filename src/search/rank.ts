@@ -65,7 +65,8 @@ export function rank(corpus: Corpus, query: RankQuery, circumstances: Circumstan
 
 export function evidenceOf(corpus: Corpus, query: RankQuery, dense: Float64Array | null): Evidence {
   const { entries } = corpus;
-  const preference = preferenceOf(query.text, speakerNames(entries));
+  const people = speakerNames(entries);
+  const preference = preferenceOf(query.text, people);
   const weights = new Map<string, Float32Array>();
   if (preference) {
     for (const { term } of query.wanted) {
@@ -83,7 +84,7 @@ export function evidenceOf(corpus: Corpus, query: RankQuery, dense: Float64Array
   };
   const cosine = dense && cosines(dense);
   if (preference) {
-    for (const [d, other] of withoutSpeaker(entries, preference).entries()) {
+    for (const [d, other] of withoutSpeaker(entries, people, preference).entries()) {
       if (!other) continue;
       for (const scores of Object.values(lexical)) scores[d] = (scores[d] as number) * OTHERS_LEXICAL;
       if (cosine) cosine[d] = (cosine[d] as number) + OTHERS_COSINE;

@@ -1,5 +1,5 @@
 import { analyse } from './analyse.js';
-import type { Corpus, Entry, Postings } from './corpus.js';
+import type { Corpus, Entry, Postings, Speaker } from './corpus.js';
 
 /** Whom a query asks about, and how much less what others say counts. */
 export interface Preference {
@@ -24,30 +24,38 @@ const SECOND_PERSON =
 /** `**Anna:** …` or `**Anna**: …` at the start of a line, which may be quoted or an item of a list. */
 const LABEL = /^[ \t]*(?:[-*>][ \t]+)?\*\*(\p{L}[^*\n:]{0,40})(?::\*\*|\*\*:)/gmu;
 
-/** Who speaks from which word of a text on, as `Entry.speakers` wants it; empty without labels. */
-export function speakersIn(text: string): Entry['speakers'] {
-  const speakers: Entry['speakers'] = [];
+/** Who speaks where in a text, as `Entry.speakers` wants it, in the order of their first words; empty without labels. */
+export function speakersIn(text: string): Speaker[] {
+  const speakers = new Map<string, number[]>();
+  let turns: number[] | undefined;
   let [words, at] = [0, 0];
-  for (const { 1: name, index } of text.matchAll(LABEL)) {
+  const passTo = (index: number) => {
     words += analyse(text.slice(at, index)).words;
     at = index;
-    speakers.push({ name: (name as string).trim().toLowerCase(), from: words });
+    turns?.push(words);
+  };
+  for (const { 1: label, index } of text.matchAll(LABEL)) {
+    passTo(index);
+    const name = (label as string).trim().toLowerCase();
+    turns = speakers.get(name) ?? [];
+    turns.push(words);
+    speakers.set(name, turns);
   }
-  return speakers;
+  if (turns) passTo(text.length);
+  return [...speakers].map(([name, spans]) => ({ name, turns: spans }));
 }
 
 /** A label must come back to be a speaker's: `**Note:**` stands once, and so do `**Cause:**` and `**Fix:**`. */
 const LEAST_TURNS = 3;
 
-/** Names of those who speak in any document, lower case. */
+/** Names of those who speak in any document. */
 export function speakerNames(entries: readonly Entry[]): Set<string> {
   const names = new Set<string>();
   for (const { speakers } of entries) {
-    if (speakers.length < 2 * LEAST_TURNS) continue;
-    const turns = new Map<string, number>();
-    for (const { name } of speakers) turns.set(name, (turns.get(name) ?? 0) + 1);
-    const often = [...turns].filter(([name, count]) => count >= LEAST_TURNS && !ROLES.has(name));
-    if (turns.size >= 2) for (const [name] of often) names.add(name);
+    if (speakers.length < 2) continue;
+    for (const { name, turns } of speakers) {
+      if (turns.length >= 2 * LEAST_TURNS && !names.has(name) && !ROLES.has(name)) names.add(name);
+    }
   }
   return names;
 }
@@ -81,22 +89,30 @@ export function placeWeights(corpus: Corpus, postings: Postings, { names, others
   const { docs, starts, places } = postings;
   const weights = new Float32Array(places.length).fill(1);
   for (let i = 0; i < docs.length; i++) {
-    const { speakers } = corpus.entries[docs[i] as number] as Entry;
-    if (speakers.length === 0) continue;
-    let turn = -1;
-    for (let p = starts[i] as number; p < (starts[i + 1] as number); p++) {
-      while (turn + 1 < speakers.length && (speakers[turn + 1]?.from as number) <= (places[p] as number)) turn++;
-      const speaker = speakers[turn];
-      if (speaker && !names.has(speaker.name)) weights[p] = others;
+    for (const { name, turns } of (corpus.entries[docs[i] as number] as Entry).speakers) {
+      if (names.has(name)) continue;
+      let turn = 0;
+      for (let p = starts[i] as number; p < (starts[i + 1] as number); p++) {
+        const place = places[p] as number;
+        while (turn < turns.length && (turns[turn + 1] as number) <= place) turn += 2;
+        if (turn >= turns.length) break;
+        if ((turns[turn] as number) <= place) weights[p] = others;
+      }
     }
   }
   return weights;
 }
 
 /** 1 for the documents in which people speak, and none of those who are asked about. */
-export function withoutSpeaker(entries: readonly Entry[], { names }: Preference): Uint8Array {
+export function withoutSpeaker(
+  entries: readonly Entry[],
+  people: ReadonlySet<string>,
+  { names }: Preference,
+): Uint8Array {
   return Uint8Array.from(entries, ({ speakers }) =>
-    speakers.length > 0 && !speakers.some(({ name }) => names.has(name)) ? 1 : 0,
+    speakers.some(({ name }) => people.has(name) || ROLES.has(name)) && !speakers.some(({ name }) => names.has(name))
+      ? 1
+      : 0,
   );
 }
 

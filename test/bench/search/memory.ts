@@ -1,6 +1,5 @@
-import { analyse, queryTerms } from '../../../src/search/analyse.js';
+import { analyse } from '../../../src/search/analyse.js';
 import type { Corpus, Entry, Postings } from '../../../src/search/corpus.js';
-import type { RankQuery } from '../../../src/search/rank.js';
 import { speakersIn } from '../../../src/search/speakers.js';
 import type { JudgedDocument } from './corpus.js';
 
@@ -20,7 +19,12 @@ export function corpusInMemory(documents: readonly JudgedDocument[]): Corpus {
       }
       return postings;
     };
-    for (const [i, term] of body.terms.entries()) postingsOf(term).places.push(body.places[i] as number);
+    for (const [i, term] of body.terms.entries()) {
+      const { places, starts } = postingsOf(term);
+      const place = body.places[i] as number;
+      // A word can give the same term twice.
+      if (places.length === starts.at(-1) || places.at(-1) !== place) places.push(place);
+    }
     for (const term of head.terms) {
       const { titles } = postingsOf(term);
       titles[titles.length - 1] = (titles.at(-1) as number) + 1;
@@ -42,14 +46,4 @@ export function corpusInMemory(documents: readonly JudgedDocument[]): Corpus {
     });
   }
   return { entries, postings };
-}
-
-export function rankQuery(text: string): RankQuery {
-  const terms = queryTerms(text);
-  const telling = new Set(terms);
-  return {
-    text,
-    wanted: terms.map((term) => ({ term, weight: 1 })),
-    order: analyse(text).terms.filter((term) => telling.has(term)),
-  };
 }
