@@ -82,7 +82,7 @@ export function evidenceOf(corpus: Corpus, query: RankQuery, dense: Float64Array
     title: titleScores(corpus, query.wanted),
     pairs: pairScores(corpus, query.order),
   };
-  const cosine = dense && cosines(dense);
+  const cosine = dense && meanCosines(dense);
   if (preference) {
     for (const [d, other] of withoutSpeaker(entries, people, preference).entries()) {
       if (!other) continue;
@@ -124,7 +124,7 @@ export function fuse(
 }
 
 /** (c₁ + c₂/2 + c₃/4) over the weights of those that exist: a short note has one passage. */
-function cosines(dense: Float64Array): Float64Array {
+export function meanCosines(dense: Float64Array): Float64Array {
   const means = new Float64Array(dense.length / 3);
   for (let d = 0; d < means.length; d++) {
     let [sum, weights] = [0, 0];

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import postgres from 'postgres';
 import { median, percentile, type Running, repeat, start, timed } from './measure.js';
 import { generateNote, noteBody, PROJECTS, queries } from './notes.js';
 import { PROGRAM } from './ours.js';
+import { asAdmin, findPostgres } from './postgres.js';
 import { makeRepository } from './repository.js';
 
 /** How many ask at once, through how many server processes, for how long. */
@@ -143,23 +143,6 @@ async function underLoad(open: () => Promise<Running>, size: number, seconds: nu
     shown(percentile(times, 0.99), 6),
     String(errors).padStart(7),
   ].join(' ');
-}
-
-async function findPostgres(): Promise<string | null> {
-  const usual = ['postgres://postgres@127.0.0.1:5432/postgres', 'postgres://root@127.0.0.1:5432/postgres'];
-  for (const url of process.env.DATABASE_URL ? [process.env.DATABASE_URL] : usual)
-    if (await asAdmin(url, 'SELECT 1').catch(() => null)) return url;
-  return null;
-}
-
-async function asAdmin(url: string, statement: string): Promise<boolean> {
-  const sql = postgres(url, { max: 1, connect_timeout: 3, onnotice() {} });
-  try {
-    await sql.unsafe(statement);
-    return true;
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
 }
 
 const shown = (value: number, width: number) =>

@@ -29,6 +29,6 @@ export type Judged = z.infer<typeof Judged>;
 export type JudgedDocument = Judged['documents'][number];
 export type JudgedQuery = Judged['queries'][number];
 
-export function readJudged(path: string): Judged {
+export function readJudged(path: string | URL): Judged {
   return Judged.parse(JSON.parse(readFileSync(path, 'utf8')));
 }

@@ -39,6 +39,12 @@ export class Vectors {
   }
 }
 
+export function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] as number) * (b[i] as number);
+  return sum;
+}
+
 function sha1(text: string): string {
   return createHash('sha1').update(text).digest('hex');
 }

@@ -1,0 +1,159 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createPostgresMirror } from '../../../src/tiers/mirror-postgres.js';
+import { createSqliteMirror } from '../../../src/tiers/mirror-sqlite.js';
+import { percentile } from '../measure.js';
+import { asAdmin, findPostgres } from '../postgres.js';
+import { miniSearch, miniSearchStemmed, postgresText, substring } from './baselines.js';
+import { type Judged, readJudged } from './corpus.js';
+import type { Engine } from './engine.js';
+import { readLocomo } from './locomo.js';
+import { Meaning, ours, semantic } from './ours.js';
+import { meanQuality, type Quality, qualityOf } from './quality.js';
+import { Vectors } from './vectors.js';
+
+const HELP = `npm run bench:search -- [--corpus file.json] [--locomo locomo10.json [--no-captions]]
+                       [--lexical] [--vectors file] [--json]
+
+How well each search finds what answers a query, and how fast: without a corpus the one that comes with the benchmark.
+docs/search.md describes the format. Vectors are made once and kept in a file; --lexical makes none. Downloads nothing.
+`;
+
+const { values } = parseArgs({
+  options: {
+    corpus: { type: 'string' },
+    locomo: { type: 'string' },
+    'no-captions': { type: 'boolean', default: false },
+    lexical: { type: 'boolean', default: false },
+    vectors: { type: 'string', default: join(tmpdir(), 'strata-bench-vectors') },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+interface Row extends Quality {
+  engine: string;
+  kind: string;
+  queries: number;
+  p50: number;
+  p95: number;
+}
+
+async function main(): Promise<void> {
+  const judged = values.locomo
+    ? readLocomo(values.locomo, !values['no-captions'])
+    : readJudged(values.corpus ?? new URL('bilingual.json', import.meta.url));
+  const vectors = values.lexical ? null : new Vectors(values.vectors);
+  const meaning = vectors && (await Meaning.of(judged, vectors));
+  const projects = new Set(judged.documents.map(({ project }) => project)).size;
+  print(`${judged.documents.length} documents, ${judged.queries.length} queries, ${projects} projects\n`);
+  const rows = { own: [] as Row[], all: [] as Row[] };
+  for await (const engine of engines(judged, meaning)) {
+    if (projects > 1) rows.own.push(...(await measure(engine, judged, true)));
+    rows.all.push(...(await measure(engine, judged, false)));
+    await engine.close?.();
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+  if (rows.own.length > 0) print(table('Each query in its own project', rows.own));
+  print(table('Each query in all projects', rows.all));
+}
+
+async function* engines(judged: Judged, meaning: Meaning | null): AsyncGenerator<Engine> {
+  const url = await findPostgres();
+  yield substring(judged);
+  yield miniSearch(judged);
+  yield miniSearchStemmed(judged);
+  if (url) yield await postgresText(judged, url);
+  else print('Postgres: none found (set DATABASE_URL)\n');
+  if (meaning) yield semantic(judged, meaning);
+  for (const means of meaning ? [null, meaning] : [null]) {
+    yield ours(judged, 'ours, SQLite', createSqliteMirror({ origin: '/bench', path: ':memory:' }), means);
+    if (url) yield await oursInPostgres(judged, url, means);
+  }
+}
+
+async function oursInPostgres(judged: Judged, url: string, meaning: Meaning | null): Promise<Engine> {
+  const database = `strata_bench_ours_${process.pid}`;
+  await asAdmin(url, `CREATE DATABASE ${database}`);
+  const own = new URL(url);
+  own.pathname = `/${database}`;
+  const mirror = createPostgresMirror({ origin: '/bench', url: own.href });
+  const engine = await ours(judged, 'ours, Postgres', mirror, meaning);
+  return {
+    ...engine,
+    async close() {
+      await mirror.close();
+      await asAdmin(url, `DROP DATABASE ${database} WITH (FORCE)`);
+    },
+  };
+}
+
+interface Asked {
+  kind: string | undefined;
+  ms: number;
+  quality: Quality;
+}
+
+/** One row for all queries, and one for each kind of them. */
+async function measure(engine: Engine, { queries }: Judged, own: boolean): Promise<Row[]> {
+  const asked: Asked[] = [];
+  for (const { query, relevant, project, kind } of queries) {
+    const before = performance.now();
+    const ranked = await engine.ask(query, own ? (project ?? null) : null);
+    asked.push({ kind, ms: performance.now() - before, quality: qualityOf(ranked, relevant) });
+  }
+  const row = (name: string, some: Asked[]): Row => ({
+    engine: engine.name,
+    kind: name,
+    queries: some.length,
+    ...meanQuality(some.map(({ quality }) => quality)),
+    p50: percentile(
+      some.map(({ ms }) => ms),
+      0.5,
+    ),
+    p95: percentile(
+      some.map(({ ms }) => ms),
+      0.95,
+    ),
+  });
+  const kinds = [...new Set(asked.flatMap(({ kind }) => kind ?? []))];
+  return [
+    row('', asked),
+    ...kinds.map((kind) =>
+      row(
+        kind,
+        asked.filter((each) => each.kind === kind),
+      ),
+    ),
+  ];
+}
+
+function table(title: string, rows: readonly Row[]): string {
+  const head = [
+    title.padEnd(32),
+    ...['R@1', 'R@5', 'R@10', 'MRR', 'nDCG@10', 'p50 ms', 'p95 ms'].map((each) => each.padStart(8)),
+  ].join('');
+  const of = ({ engine, recall1, recall5, recall10, mrr, ndcg10, p50, p95 }: Row) =>
+    [
+      engine.padEnd(32),
+      ...[recall1, recall5, recall10, mrr, ndcg10].map((each) => each.toFixed(3).padStart(8)),
+      ...[p50, p95].map((each) => each.toFixed(1).padStart(8)),
+    ].join('');
+  const kinds = [...new Set(rows.map(({ kind }) => kind))];
+  return kinds
+    .map((kind) => {
+      const some = rows.filter((each) => each.kind === kind);
+      const heading = kind === '' ? head : `  ${kind}: ${some[0]?.queries}`;
+      return `${heading}\n${some.map(of).join('\n')}\n`;
+    })
+    .join('\n')
+    .concat('\n');
+}
+
+function print(text: string): void {
+  if (!values.json || !text.includes('R@5')) (values.json ? process.stderr : process.stdout).write(text);
+}
+
+if (values.help) process.stdout.write(HELP);
+else await main();
