@@ -57,11 +57,11 @@ function read(text: string, take: (term: string, place: number, main: boolean) =
   const dates = createDates();
   let place = 0;
   for (const [raw] of plain(text).matchAll(COMPOUND)) {
-    const { terms, words } = compoundTerms(raw);
+    const { terms, words, calendar } = compoundTerms(raw);
     let more = true;
     for (const { term, offset, main } of terms) more = take(term, place + offset, main);
     place += words;
-    for (const term of dates(raw, place)) more = take(term, place - 1, false);
+    for (const term of dates(calendar)) more = take(term, place - 1, false);
     if (!more) break;
   }
   return place;

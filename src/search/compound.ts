@@ -1,4 +1,4 @@
-import { dateTerms, isDate } from './date-terms.js';
+import { type Calendar, calendarOf, dateTerms, isDate } from './date-terms.js';
 import { cut, TERM_CHARS, wordTerm } from './stems.js';
 
 /** A term of a compound; the one of its place that says most is its main one. */
@@ -9,7 +9,12 @@ export interface Part {
   main: boolean;
 }
 
-export interface Compound {
+export interface Compound extends Words {
+  /** What it may be in a date that is written in words. */
+  calendar: Calendar | null;
+}
+
+interface Words {
   terms: readonly Part[];
   words: number;
 }
@@ -31,17 +36,18 @@ const known = new Map<string, Compound>();
 export function compoundTerms(raw: string): Compound {
   const before = known.get(raw);
   if (before) return before;
-  const made = read(raw);
+  const made = { ...read(raw), calendar: calendarOf(raw) };
   if (known.size >= 30_000) known.clear();
   if (raw.length <= TERM_CHARS) known.set(raw, made);
   return made;
 }
 
-function read(raw: string): Compound {
+function read(raw: string): Words {
   const terms: Part[] = [];
   const add = (term: string, offset: number, main = false) => {
-    if (term !== '' && !terms.some((each) => each.term === term && each.offset === offset))
-      terms.push({ term, offset, main });
+    if (term === '') return;
+    for (let i = terms.length - 1; terms[i]?.offset === offset; i--) if (terms[i]?.term === term) return;
+    terms.push({ term, offset, main });
   };
   if (!/^[\p{L}\p{N}_]/u.test(raw) || /[+#]$/.test(raw)) {
     add(raw.toLowerCase(), 0, true);
@@ -94,7 +100,7 @@ function joined(words: string[]): string {
 }
 
 /** A date, or numbers with dots between them (a version, an address), at one place. */
-function numbersAt(words: string[], joints: string[], at: number): (Compound & { count: number }) | null {
+function numbersAt(words: string[], joints: string[], at: number): (Words & { count: number }) | null {
   const date = joints[at] !== undefined && joints[at] === joints[at + 1] ? dateOf(words, joints, at) : [];
   if (date.length > 0) return { ...atOnePlace(date), count: 3 };
   if (!/^v?\d+$/i.test(words[at] as string)) return null;
@@ -125,12 +131,12 @@ function dateOf(words: string[], joints: string[], at: number): string[] {
 const validDate = (year: number, month: number, day: number) =>
   isDate(year, month, day) ? dateTerms(year, month, day) : [];
 
-const atOnePlace = (terms: string[]): Compound => ({
+const atOnePlace = (terms: string[]): Words => ({
   terms: terms.map((term, i) => ({ term, offset: 0, main: i === 0 })),
   words: 1,
 });
 
-function wordTerms(word: string): Compound {
+function wordTerms(word: string): Words {
   if (/^_+$/.test(word)) return { terms: [], words: 0 };
   if (!HAS_UNSPACED.test(word)) return atOnePlace(identifierTerms(word));
   const terms: Part[] = [];

@@ -17,7 +17,8 @@ export function wordTerm(word: string): string {
 /** Lower case, without accents (of Latin and Greek), stress marks and vowel points; й, ї and ў stay. */
 export function fold(word: string): string {
   const lower = word.toLowerCase();
-  if (/^[a-z0-9_]*$/.test(lower)) return lower;
+  if (/^[a-z0-9]*$/.test(lower)) return lower;
+  if (/^[а-яё]*$/.test(lower)) return lower.replaceAll('ё', 'е');
   return lower
     .normalize('NFKD')
     .replace(/(?<=[\p{Script=Latin}\p{Script=Greek}])[\u0300-\u036f]+|[\u0300\u0301\u0591-\u05bd\u064b-\u0652]+/gu, '')
