@@ -1,0 +1,119 @@
+/** Words shorter than this are too like each other; longer ones than this are no words. */
+const SHORTEST = 4;
+const LONGEST = 40;
+/** A known term of so many letters may be the beginning of a word whose ending is mistyped and was not stemmed. */
+const BEGINNING = 5;
+const ENDING = 4;
+/** The ending may be longer where what is before it is right. */
+const LONG_ENDING = 7;
+const MOST = 4;
+
+interface Candidate {
+  term: string;
+  /** Edits, half a one for another first letter, one for an ending. */
+  distance: number;
+}
+
+/**
+ * The best few terms of a vocabulary that may have been meant by a term that it does not have: fewest edits (letters
+ * added, left out, changed, two swapped), then most trigrams in common, then by code units. Weights are below 1. None for
+ * what has digits or fewer than four letters: those are names, not typos.
+ */
+export function nearTerms(unknown: string, vocabulary: Iterable<string>): { term: string; weight: number }[] {
+  if (unknown.length < SHORTEST || unknown.length > LONGEST || !/^[\p{L}\p{M}]+$/u.test(unknown)) return [];
+  const most = unknown.length < 7 ? 1 : unknown.length < 12 ? 2 : 3;
+  const edits = editsFrom(unknown);
+  const mask = lettersOf(unknown);
+  let best = most + 1;
+  let found: Candidate[] = [];
+  for (const term of vocabulary) {
+    const longer = unknown.length - term.length;
+    if (longer < -most || longer > LONG_ENDING || term.length < SHORTEST - 1 || term === unknown) continue;
+    if (longer > most && (term[0] !== unknown[0] || term.length < BEGINNING)) continue;
+    // Each edit brings at most one letter that the word does not have.
+    const letters = lettersOf(term);
+    if (
+      ones(letters & ~mask) > most ||
+      (longer <= most && ones(letters ^ mask) > 2 * most && !isBeginning(longer, term))
+    )
+      continue;
+    const distance = distanceOf(edits, term, unknown, most);
+    if (distance > Math.min(most + 0.5, best) || /[^\p{L}\p{M}]/u.test(term)) continue;
+    if (distance < best) found = [];
+    best = distance;
+    found.push({ term, distance });
+  }
+  const own = trigrams(unknown);
+  return found
+    .map(({ term }) => ({ term, alike: likeness(own, term) }))
+    .sort((a, b) => b.alike - a.alike || (a.term < b.term ? -1 : 1))
+    .slice(0, MOST)
+    .map(({ term }) => ({ term, weight: Math.max(0.2, 0.75 - 0.2 * best) }));
+}
+
+const isBeginning = (longer: number, term: string) => longer > 0 && term.length >= BEGINNING;
+
+function distanceOf(edits: Edits, term: string, unknown: string, most: number): number {
+  const { whole, beginning } = edits(term, most);
+  const longer = unknown.length - term.length;
+  const begins = isBeginning(longer, term) && longer <= (beginning === 0 ? LONG_ENDING : ENDING);
+  const distance = Math.min(whole, begins ? beginning + 1 : Number.POSITIVE_INFINITY);
+  return term[0] === unknown[0] ? distance : distance + 0.5;
+}
+
+type Edits = (term: string, most: number) => { whole: number; beginning: number };
+
+/** Optimal string alignment from one word: to the whole of it, and to its best beginning. Given up above `most`. */
+function editsFrom(word: string): Edits {
+  const columns = word.length + 1;
+  let [before, last, row] = [new Uint8Array(columns), new Uint8Array(columns), new Uint8Array(columns)];
+  return (term, most) => {
+    for (let j = 0; j < columns; j++) last[j] = j;
+    for (let i = 1; i <= term.length; i++) {
+      const letter = term.charCodeAt(i - 1);
+      const previous = i > 1 ? term.charCodeAt(i - 2) : -1;
+      let least = i;
+      row[0] = i;
+      for (let j = 1; j < columns; j++) {
+        const other = word.charCodeAt(j - 1);
+        let edits = (last[j - 1] as number) + (letter === other ? 0 : 1);
+        edits = Math.min(edits, (last[j] as number) + 1, (row[j - 1] as number) + 1);
+        if (j > 1 && previous === other && letter === word.charCodeAt(j - 2))
+          edits = Math.min(edits, (before[j - 2] as number) + 1);
+        row[j] = edits;
+        if (edits < least) least = edits;
+      }
+      [before, last, row] = [last, row, before];
+      if (least > most) return { whole: most + 1, beginning: most + 1 };
+    }
+    return { whole: last[columns - 1] as number, beginning: Math.min(...last) };
+  };
+}
+
+/** Which letters a word has, 32 kinds of them. */
+function lettersOf(word: string): number {
+  let letters = 0;
+  for (let i = 0; i < word.length; i++) letters |= 1 << (word.charCodeAt(i) & 31);
+  return letters;
+}
+
+function ones(bits: number): number {
+  let left = bits - ((bits >>> 1) & 0x55555555);
+  left = (left & 0x33333333) + ((left >>> 2) & 0x33333333);
+  return Math.imul((left + (left >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+function trigrams(word: string): Set<string> {
+  const padded = `  ${word} `;
+  const grams = new Set<string>();
+  for (let i = 0; i + 3 <= padded.length; i++) grams.add(padded.slice(i, i + 3));
+  return grams;
+}
+
+/** Trigrams in common, to those of both (Dice). */
+function likeness(own: Set<string>, term: string): number {
+  const theirs = trigrams(term);
+  let shared = 0;
+  for (const gram of theirs) if (own.has(gram)) shared++;
+  return (2 * shared) / (own.size + theirs.size);
+}
