@@ -1,3 +1,5 @@
+import { headingOf, plain } from '../search/markdown.js';
+
 /** What a note says in short, drawn from its own structure without a model. */
 export interface Digest {
   summary: string;
@@ -60,25 +62,6 @@ export function digestOf(body: string, given: Partial<Digest> = {}): Digest {
     decisions: (given.decisions?.length ? given.decisions : found.decisions).slice(0, 30),
     nextSteps: (given.nextSteps?.length ? given.nextSteps : found.nextSteps).slice(0, 30),
   };
-}
-
-/** The words of a heading line (`## 🎯 Next steps:`, `**Decisions**`), or null. */
-export function headingOf(line: string): string | null {
-  // A line of this length is no heading, and these patterns are quadratic in it.
-  if (line.length > 2_000) return null;
-  const match = /^#{1,6}\s+(.+?)\s*#*$/.exec(line) ?? /^\*\*([^*]{2,80}?):?\*\*:?$/.exec(line);
-  return match ? plain(match[1] ?? '').replace(/:$/, '') : null;
-}
-
-/** One line without Markdown marks, leading emoji or control characters. */
-export function plain(text: string): string {
-  return text
-    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
-    .replace(/(\*\*|__|~~|`)/g, '')
-    .replace(/^(?:[\s\p{Extended_Pictographic}>]|\u{fe0f}|\u{200d})+/u, '')
-    .replace(/[\p{Cc}\p{Cf}]+/gu, ' ')
-    .replace(/\s+/g, ' ')
-    .trim();
 }
 
 /** Whole sentences up to `most` characters; the first one alone may be cut, at a word, with an ellipsis. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Entry } from '../search/corpus.js';
+import { headingOf, plain } from '../search/markdown.js';
 import type { Page } from '../search/postings.js';
-import { type Digest, digestOf, headingOf, plain } from './digest.js';
+import { type Digest, digestOf } from './digest.js';
 import { readFrontMatter, withoutMatter } from './frontmatter.js';
 import { LIMITS } from './limits.js';
 import { idOfPath, readablePath } from './paths.js';

@@ -1,5 +1,6 @@
 import { analyse } from '../search/analyse.js';
-import { firstSentences, headingOf } from './digest.js';
+import { headingOf } from '../search/markdown.js';
+import { firstSentences } from './digest.js';
 
 export interface Passage {
   heading: string;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { headingOf } from '../core/digest.js';
 import { type Document, decodeText } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { day, fence, kilobytes, provenanceLine } from '../core/format.js';
 import { cleanId } from '../core/input.js';
 import type { Provenance } from '../core/reader.js';
+import { headingOf } from '../search/markdown.js';
 import { consistency, defineOperation, provenance } from './operation.js';
 import { unknownId } from './unknown-id.js';
 
