@@ -75,8 +75,9 @@ export function packPassages(documents: readonly Found[], question: Question): S
   let room = question.budgetTokens - taken.tokens;
   return kept.flatMap((at) => {
     const passages = taken.units.get(at);
-    if (!passages) room -= (documents[at] as Found).headerTokens;
-    if (room < 0) return [];
+    const { headerTokens } = documents[at] as Found;
+    if (!passages && headerTokens > room) return [];
+    if (!passages) room -= headerTokens;
     return {
       at,
       passages: passagesOf(documents[at] as Found, passages ?? []),
