@@ -145,6 +145,7 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
       held,
       conflicts: createConflicts({ origin, durable, held, reader, writer, log }),
       shelf,
+      semantics: null,
       workplace: createWorkplace(),
       jobs,
     },

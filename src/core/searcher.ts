@@ -1,20 +1,28 @@
+import { idf } from '../search/bm25.js';
 import type { Postings } from '../search/corpus.js';
+import { nearTerms } from '../search/near.js';
 import type { Query } from '../search/query.js';
 import { rank } from '../search/rank.js';
+import { speakerNames, withoutNames } from '../search/speakers.js';
 import type { Terms } from '../search/terms.js';
 import type { Caller } from './caller.js';
 import type { Document } from './documents.js';
 import { LIMITS } from './limits.js';
 import type { Filter, Found, View } from './ports.js';
 
-/** What passages mean, as far as they have been embedded. */
+/** What passages mean. */
 export interface Semantics {
-  /**
-   * How near each document's best three passages come to the query, descending, three cosines a document, NaN where there
-   * is none; null where nothing is embedded.
-   */
-  nearness(documents: Found['documents']): Float64Array | null;
-  /** The same for one passage by its name; NaN where it is not embedded. */
+  /** Null where nothing is embedded yet, or the model cannot be had in time: then words alone decide. */
+  compare(text: string, documents: Found['documents']): Promise<Meaning | null>;
+  /** Changes whenever the same question may be answered in another way though the memory is the same. */
+  state(): string;
+}
+
+/** How near passages come in meaning to a query. */
+export interface Meaning {
+  /** Cosines of each document's best three passages, descending, three elements a document, NaN where there is none. */
+  best: Float64Array;
+  /** Cosine of one passage by its name (hex); NaN where it is not embedded. */
   passage(name: string): number;
 }
 
@@ -23,7 +31,7 @@ export interface Hit {
   score: number;
   /** The query's terms that stand in it. */
   terms: string[];
-  /** Cosine of the best passages with the query, where meaning spoke for it; else null. */
+  /** Mean cosine of its best passages with the query, where meaning speaks for it; else null. */
   meaning: number | null;
 }
 
@@ -33,26 +41,24 @@ export interface SearchResult {
   searched: number;
   /** Terms that no note has, and near ones that notes have. */
   near: Map<string, string[]>;
-  /** How much each term says: ln of how many documents there are to one that has it. */
+  /** How much each term says: BM25's idf, less for near terms. */
   weights: Map<string, number>;
+  /** Null where words alone decided. */
+  meaning: Meaning | null;
 }
 
 /** A cosine from which on a document is shown for its meaning alone. */
 const MEANS_IT = 0.3;
 
-/** How near words are found for a term that no note has: its best, with weights below 1. */
-export type NearTerms = (term: string, vocabulary: Iterable<string>) => { term: string; weight: number }[];
-
 /**
  * The best documents for a query, in one snapshot: the same on every mirror that stands at the same commit.
- * @param own the caller's project, a gentle tie-breaker
  */
 export async function search(
   view: View,
   caller: Caller,
   query: Query,
   filter: Filter,
-  options: { limit: number; own?: string; semantics: Semantics | null; nearTerms: NearTerms },
+  options: { limit: number; semantics: Semantics | null },
 ): Promise<SearchResult> {
   const { limit, semantics } = options;
   const held = [...query.phrases, ...query.without].flatMap(({ terms }) => terms);
@@ -60,21 +66,30 @@ export async function search(
   let found = await view.corpus(caller, terms, filter);
   const has = (term: string) => (found.corpus.postings.get(term)?.docs.length ?? 0) > 0;
   const unknown = query.wanted.map(({ term }) => term).filter((term) => !has(term));
-  const guesses = await nearOf(view, unknown, options.nearTerms);
+  const guesses = await nearOf(view, unknown);
   const more = [...guesses.values()].flat();
   if (more.length > 0) found = await view.corpus(caller, [...terms, ...more.map(({ term }) => term)], filter);
   const { corpus, documents, scope } = found;
   const wanted = [...query.wanted, ...more.filter(({ term }) => has(term))];
   require(corpus.postings, query, scope);
-  const dense = semantics?.nearness(documents) ?? null;
+  const text = withoutNames(query.text, speakerNames(corpus.entries));
+  const meaning = text === '' || !semantics ? null : await semantics.compare(text, documents);
   // By the newest note's clock, not by ours: the same memory gives the same answer at any time.
   const nowMs = corpus.entries.reduce((newest, { timeMs }) => Math.max(newest, timeMs), 0);
-  const ranking = rank(corpus, { text: query.text, wanted, order: query.order }, { scope, dense, nowMs });
+  const ranking = rank(
+    corpus,
+    { text: query.text, wanted, order: query.order },
+    {
+      scope,
+      dense: meaning?.best ?? null,
+      nowMs,
+    },
+  );
   const matched = matchedIn(corpus.postings, wanted, documents.length);
-  const meaning = (at: number) => ranking.dense?.[at] ?? Number.NaN;
+  const cosine = (at: number) => ranking.dense?.[at] ?? Number.NaN;
   const best = documents
     .map((_, at) => at)
-    .filter((at) => scope[at] === 1 && (matched[at] === 1 || meaning(at) >= MEANS_IT || wanted.length === 0))
+    .filter((at) => scope[at] === 1 && (matched[at] === 1 || cosine(at) >= MEANS_IT || wanted.length === 0))
     .sort((a, b) => (ranking.score[b] ?? 0) - (ranking.score[a] ?? 0) || a - b)
     .slice(0, limit);
   const shown = await view.documents(
@@ -87,7 +102,7 @@ export async function search(
       const document = byPath.get(documents[at]?.path ?? '');
       if (!document) return [];
       const standing = wanted.filter(({ term }) => stands(corpus.postings.get(term), at)).map(({ term }) => term);
-      const near = meaning(at);
+      const near = cosine(at);
       return {
         document,
         score: ranking.score[at] ?? 0,
@@ -100,17 +115,14 @@ export async function search(
     weights: new Map(
       wanted.map(({ term, weight }) => {
         const having = corpus.postings.get(term)?.docs.length ?? 0;
-        return [term, weight * Math.log(1 + (documents.length - having + 0.5) / (having + 0.5))];
+        return [term, weight * idf(documents.length, having)];
       }),
     ),
+    meaning,
   };
 }
 
-async function nearOf(
-  view: View,
-  unknown: string[],
-  nearTerms: NearTerms,
-): Promise<Map<string, { term: string; weight: number }[]>> {
+async function nearOf(view: View, unknown: string[]): Promise<Map<string, { term: string; weight: number }[]>> {
   if (unknown.length === 0) return new Map();
   const vocabulary = await view.vocabulary();
   return new Map(

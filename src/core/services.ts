@@ -5,6 +5,7 @@ import type { Jobs } from './job.js';
 import type { Outbox } from './outbox.js';
 import type { Durable, Mirror, Origin, Workplace } from './ports.js';
 import type { Reader } from './reader.js';
+import type { Semantics } from './searcher.js';
 import type { Shelf } from './shelf.js';
 import type { Sync } from './sync.js';
 import type { Verify } from './verify.js';
@@ -25,6 +26,8 @@ export interface Services {
   conflicts: Conflicts;
   /** The cache. */
   shelf: Shelf;
+  /** Null where meaning is not compared. */
+  semantics: Semantics | null;
   workplace: Workplace;
   jobs: Jobs;
 }

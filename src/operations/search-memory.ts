@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { digestText, firstSentences } from '../core/digest.js';
+import { digestText } from '../core/digest.js';
 import { type Document, decodeText, KINDS, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
@@ -7,9 +7,12 @@ import { day, fence, provenanceLine } from '../core/format.js';
 import { withoutMatter } from '../core/frontmatter.js';
 import { cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
-import { bestPassage } from '../core/passage.js';
 import { projectName } from '../core/project.js';
-import { search } from '../core/searcher.js';
+import { type Meaning, search } from '../core/searcher.js';
+import { tokenCounter } from '../core/tokens.js';
+import { analyse } from '../search/analyse.js';
+import { chunksOf } from '../search/chunk.js';
+import { packPassages } from '../search/passages.js';
 import { type Query, readQuery } from '../search/query.js';
 import { filterOf, filters } from './list-sessions.js';
 import { budget, consistency, defineOperation, limitOf, provenance } from './operation.js';
@@ -37,16 +40,35 @@ export const searchMemory = defineOperation({
         title: z.string(),
         project: z.string(),
         timeMs: z.number(),
-        heading: z.string(),
-        passage: z.string(),
+        /** In the order of the text; empty where there was room for the title alone. */
+        passages: z.array(
+          z.object({
+            headings: z.array(z.string()),
+            text: z.string(),
+            /** 0: the best of the answer. */
+            rank: z.number(),
+            /** It follows the one before without a gap; in the same paragraph. */
+            adjoins: z.boolean(),
+            continues: z.boolean(),
+          }),
+        ),
+        /** The query's words that stand in it. */
         matched: z.array(z.string()),
+        /** How near its best passages are in meaning (cosine), where that spoke for it. */
+        meaning: z.number().nullable(),
         score: z.number(),
+        /** Notes with nearly the same text. */
+        also: z.array(z.string()),
         /** It waits for the origin. */
         queued: z.boolean(),
-        /** The mirror does not keep its text: the passage is from its digest. */
+        /** The mirror does not keep its text: the passages are from its digest. */
         digest: z.boolean(),
       }),
     ),
+    /** Words that no note has, and terms of notes that are like them. */
+    unknown: z.array(z.object({ word: z.string(), near: z.array(z.string()) })),
+    /** Whether meaning was compared, too. */
+    semantic: z.boolean(),
     /** Names like the project's, where it has no notes; null where it has, or none was named. */
     near: z.array(z.string()).nullable(),
     provenance,
@@ -66,85 +88,185 @@ export const searchMemory = defineOperation({
     const query = readQuery(cleanText('query', input.query));
     const filter = filterOf(narrowed(input, query));
     const terms = query.wanted.map(({ term }) => term);
-    const narrow = query.project ?? query.tags[0] ?? query.kinds[0];
-    if (terms.length === 0 && narrow === undefined)
+    if (terms.length === 0 && query.project === undefined && query.tags.length + query.kinds.length === 0)
       throw new MemoryError(
         'invalid_input',
         'The query has no word to look for: only common words, signs or exclusions.',
         'Search for words, names, numbers or identifiers; list_sessions lists notes without a query.',
       );
     const limit = input.limit ?? LIMITS.searchDefault;
+    const semantics = services.semantics;
     const { value, provenance: from } = await services.reader.read(
       caller,
       input.consistency,
       'fast',
       async (reading) => {
-        const found = await search(reading, caller, query, filter, { limit, semantics: null, nearTerms: () => [] });
+        const found = await search(reading, caller, query, filter, { limit, semantics });
         return {
-          hits: found.hits.map(({ document: { content, ...document }, score, terms }) => ({
-            ...showing(document, content, terms),
-            score,
-            queued: false,
+          documents: found.hits.map((hit) => ({
+            ...hit,
+            ...showing(hit.document, hit.document.content, found.meaning),
           })),
           searched: found.searched,
+          unknown: [...found.near].map(([term, near]) => ({ term, near })),
+          weights: [...found.weights],
+          semantic: found.meaning !== null,
           near: await nearestProjects(reading, caller, filter.project),
         };
       },
-      { name: 'search_memory', input: { query, filter, limit } },
+      { name: 'search_memory', input: { query, filter, limit, vectors: semantics?.state() ?? null } },
     );
-    const found = await services.held.search(caller, terms, filter);
-    const paths = new Set(found.map(({ document }) => document.id));
-    const held = found.map(({ document, content, queued }) => ({
-      ...showing(document, content, terms),
-      score: 0,
+    const held = (await services.held.search(caller, terms, filter)).map(({ document, content, queued }) => ({
+      ...showing(document, content, null),
+      score: Math.max(0, ...value.documents.map(({ score }) => score)),
+      meaning: null,
+      terms,
       queued,
     }));
+    const paths = new Set(held.map(({ id }) => id));
+    // Few, recent and nowhere else: they come first.
+    const documents = [
+      ...held,
+      ...value.documents.filter(({ id }) => !paths.has(id)).map((each) => ({ ...each, queued: false })),
+    ].slice(0, limit);
+    const count = await tokenCounter();
+    const shown = packPassages(
+      documents.map((each) => ({ ...each, headerTokens: count(headerOf(each)) + 12 })),
+      {
+        wanted: new Map(value.weights),
+        budgetTokens: (input.max_tokens ?? LIMITS.searchBudgetTokens) - FRAME_TOKENS,
+        count,
+      },
+    );
+    const words = wordsOf(query.text);
     return {
       terms,
       searched: value.searched + held.length,
-      // Few, recent and nowhere else: they come first.
-      hits: [...held, ...value.hits.filter(({ id }) => !paths.has(id))].slice(0, limit),
+      hits: shown.flatMap(({ at, passages, matched, also }) => {
+        const each = documents[at];
+        if (!each) return [];
+        const { id, title, project, timeMs, digest, queued, score, meaning } = each;
+        const standing = new Set([...matched, ...each.terms]);
+        return {
+          ...{ id, title, project, timeMs, digest, queued, score, meaning },
+          passages: passages.map((passage) => ({ ...passage, headings: [...passage.headings] })),
+          matched: words.filter(({ terms: own }) => own.some((term) => standing.has(term))).map(({ word }) => word),
+          also: also.flatMap((other) => documents[other]?.id ?? []),
+        };
+      }),
+      unknown: value.unknown.map(({ term, near }) => ({
+        word: words.find(({ terms: own }) => own.includes(term))?.word ?? term,
+        near,
+      })),
+      semantic: value.semantic,
       near: value.near,
       provenance: from,
     };
   },
 
-  async format({ terms, searched, hits, near, provenance: from }, input) {
+  async format({ terms, searched, hits, unknown, semantic, near, provenance: from }, input) {
     const foot = provenanceLine(from);
     const most = input.max_tokens ?? LIMITS.searchBudgetTokens;
     if (hits.length === 0 && near !== null && input.project !== undefined) {
       const project = projectName(input.project);
       return fitted(most, near, (shown) => `${unknownProject(project, shown)}\n${foot}`);
     }
-    if (hits.length === 0)
+    const guesses = unknown.map(({ word, near: like }) =>
+      like.length > 0 ? `no note has "${word}", like it: ${like.join(', ')}` : `no note has "${word}"`,
+    );
+    if (hits.length === 0) {
+      const meant = semantic ? ', or means the like' : '';
+      const like = guesses.length > 0 ? ` (${guesses.join('; ')})` : '';
       return fitted(
         most,
         terms.slice(0, 20),
-        (shown) => `Nothing found: none of ${searched} notes has any of: ${shown.join(', ')}.\n${foot}`,
+        (shown) => `Nothing found: none of ${searched} notes has any of: ${shown.join(', ')}${meant}.${like}\n${foot}`,
       );
-    const lines = (passageChars: number) =>
-      hits.map((hit) => {
-        const heading = hit.heading === '' || hit.heading === hit.title ? '' : `${firstSentences(hit.heading, 120)}: `;
-        const state = hit.queued ? ' · queued, not at the origin yet' : '';
-        const line = `${day(hit.timeMs)} **${hit.title}** · ${hit.project} · \`${hit.id}\`${state}`;
-        if (passageChars === 0) return line;
-        const by = hit.digest ? 'by title or text; its digest' : 'by title';
-        const why = hit.matched.length > 0 ? `has ${hit.matched.slice(0, 8).join(', ')}` : by;
-        return `${line} · ${why}\n  ${heading}${firstSentences(hit.passage, passageChars)}`;
-      });
-    const render = (shown: string[]) => {
-      const left = hits.length - shown.length;
+    }
+    const render = (mostRank: number) => {
+      const lines = hits.map((hit) => `${headerOf(hit)}${whyOf(hit)}${passagesOf(hit, mostRank)}`);
+      const head = `${hits.length} best of ${searched} notes${guesses.length > 0 ? `; ${guesses.join('; ')}` : ''}`;
+      return `${head}\n${fence(lines.join('\n'))}\n${foot}`;
+    };
+    const ranks = hits.flatMap(({ passages }) => passages.map(({ rank }) => rank));
+    const count = await tokenCounter();
+    for (let rank = Math.max(-1, ...ranks); rank >= 0; rank--) {
+      const text = render(rank);
+      if (Buffer.byteLength(text) <= most || count(text) <= most) return text;
+    }
+    const titles = hits.map((hit) => headerOf(hit));
+    return fitted(most, titles, (shown) => {
+      const left = titles.length - shown.length;
       const head = `${shown.length} best of ${searched} notes${left > 0 ? ` (${left} more did not fit ${most} tokens)` : ''}`;
       return shown.length === 0 ? `${head}\n${foot}` : `${head}\n${fence(shown.join('\n'))}\n${foot}`;
-    };
-    // A hit without its passage is still worth more than none.
-    for (const passageChars of [LIMITS.passageChars, 160, 0]) {
-      const text = await fitted(most, lines(passageChars), render);
-      if (passageChars === 0 || !text.startsWith('0 best')) return text;
-    }
-    return foot;
+    });
   },
 });
+
+/** What is around the hits: the first line, the fence and where the answer comes from. */
+const FRAME_TOKENS = 110;
+
+interface Shown {
+  id: string;
+  title: string;
+  project: string;
+  timeMs: number;
+  queued?: boolean;
+}
+
+function headerOf({ id, title, project, timeMs, queued }: Shown): string {
+  return `${day(timeMs)} **${title}** · ${project} · \`${id}\`${queued ? ' · queued, not at the origin yet' : ''}`;
+}
+
+function whyOf({
+  matched,
+  meaning,
+  also,
+  digest,
+}: {
+  matched: string[];
+  meaning: number | null;
+  also: string[];
+  digest: boolean;
+}) {
+  const why = [
+    matched.length > 0 ? `has ${matched.slice(0, 8).join(', ')}` : '',
+    meaning !== null ? 'by meaning' : '',
+    digest ? 'its digest' : '',
+    also.length > 0 ? `also in ${also.map((id) => `\`${id}\``).join(', ')}` : '',
+  ].filter((each) => each !== '');
+  return why.length === 0 ? '' : ` · ${why.join(' · ')}`;
+}
+
+interface Lines {
+  passages: { headings: string[]; text: string; rank: number; adjoins: boolean; continues: boolean }[];
+}
+
+/** Those of the answer's best, in the order of the text, each under its headings where they are others than before. */
+function passagesOf({ passages }: Lines, mostRank: number): string {
+  let text = '';
+  let headings = '';
+  let gap = false;
+  for (const [at, passage] of passages.entries()) {
+    if (passage.rank > mostRank) {
+      gap = true;
+      continue;
+    }
+    const path = passage.headings.join(' › ');
+    const joined = at > 0 && passage.adjoins && !gap;
+    if (path !== headings && path !== '') text += `\n  ${path}:`;
+    text += `${joined && passage.continues ? ' ' : '\n  '}${at > 0 && !joined ? '… ' : ''}${passage.text}`;
+    headings = path;
+    gap = false;
+  }
+  return text;
+}
+
+/** The words of a query with the terms that each gives. */
+function wordsOf(text: string): { word: string; terms: string[] }[] {
+  const words = text.split(/\s+/).map((word) => word.replace(/^[\p{P}\p{S}]+|[\p{P}\p{S}]+$/gu, '') || word);
+  return [...new Set(words)].slice(0, 64).map((word) => ({ word, terms: analyse(word, 50).terms }));
+}
 
 /** What the query itself says of project, kind and tags holds beside the arguments. */
 function narrowed<I extends Parameters<typeof filterOf>[0]>(input: I, { project, kinds, tags }: Query): I {
@@ -152,9 +274,19 @@ function narrowed<I extends Parameters<typeof filterOf>[0]>(input: I, { project,
   return { ...input, project: input.project ?? project, kind, tags: [...(input.tags ?? []), ...tags] };
 }
 
-/** What a hit shows of a document; its digest stands in for a text that is not kept. */
-function showing({ id, title, project, timeMs, digest }: Document, content: Uint8Array | null, terms: string[]) {
+/** What can be shown of a document; its digest stands in for a text that is not kept. */
+function showing(
+  { id, title, project, timeMs, digest }: Document,
+  content: Uint8Array | null,
+  meaning: Meaning | null,
+) {
   const text = content ? withoutMatter(decodeText(content).text) : digestText(digest);
-  const { heading, text: passage, matched } = bestPassage(text, terms, LIMITS.passageChars);
-  return { id, title, project, timeMs, heading, passage, matched, digest: !content };
+  const chunks =
+    meaning === null || !content
+      ? []
+      : chunksOf(text).flatMap(({ name, from, to }) => {
+          const cosine = meaning.passage(name);
+          return Number.isNaN(cosine) ? [] : { from, to, cosine };
+        });
+  return { id, title, project, timeMs, text, chunks, digest: !content };
 }

@@ -24,16 +24,14 @@ export async function ours(judged: Judged, name: string, mirror: Mirror, meaning
     async ask(query, project) {
       const read = readQuery(query);
       const semantics: Semantics | null = meaning && {
-        nearness: (documents) => {
+        compare: async (_text, documents) => {
           const found = documents.map(({ path }) => ids.get(path) ?? '');
-          return meaning.nearness(read.text, found);
+          return { best: meaning.nearness(read.text, found), passage: () => Number.NaN };
         },
-        passage: () => Number.NaN,
+        state: () => '',
       };
       const filter = project === null ? {} : { project: projects.get(project) };
-      const { hits } = await mirror.snapshot((view) =>
-        search(view, CALLER, read, filter, { limit: SHOWN, semantics, nearTerms: () => [] }),
-      );
+      const { hits } = await mirror.snapshot((view) => search(view, CALLER, read, filter, { limit: SHOWN, semantics }));
       return hits.map(({ document }) => ids.get(document.path) ?? '');
     },
     close: () => mirror.close(),
