@@ -91,8 +91,8 @@ export const searchMemory = defineOperation({
     if (terms.length === 0 && query.project === undefined && query.tags.length + query.kinds.length === 0)
       throw new MemoryError(
         'invalid_input',
-        'The query has no word to look for: only common words, signs or exclusions.',
-        'Search for words, names, numbers or identifiers; list_sessions lists notes without a query.',
+        'The query has no word in it to look for, only common words, signs or exclusions.',
+        'Search for words, names or numbers; list_sessions lists notes without a query.',
       );
     const limit = input.limit ?? LIMITS.searchDefault;
     const semantics = services.semantics;
@@ -134,10 +134,12 @@ export const searchMemory = defineOperation({
       documents.map((each) => ({ ...each, headerTokens: count(headerOf(each)) + 12 })),
       {
         wanted: new Map(value.weights),
-        budgetTokens: (input.max_tokens ?? LIMITS.searchBudgetTokens) - FRAME_TOKENS,
+        budgetTokens: Math.max(0, (input.max_tokens ?? LIMITS.searchBudgetTokens) - FRAME_TOKENS),
         count,
       },
     );
+    // Where there is no room for passages there may be some for titles.
+    if (shown.length === 0) for (const at of documents.keys()) shown.push({ at, passages: [], matched: [], also: [] });
     const words = wordsOf(query.text);
     return {
       terms,
