@@ -7,58 +7,54 @@ const ENDING = 4;
 /** The ending may be longer where what is before it is right. */
 const LONG_ENDING = 7;
 const MOST = 4;
-
-interface Candidate {
-  term: string;
-  /** Edits, half a one for another first letter, one for an ending. */
-  distance: number;
-}
+const FAR = Number.POSITIVE_INFINITY;
+const NO_WORD = /[^\p{L}\p{M}]/u;
 
 /**
  * The best few terms of a vocabulary that may have been meant by a term that it does not have: fewest edits (letters
- * added, left out, changed, two swapped), then most trigrams in common, then by code units. Weights are below 1. None for
- * what has digits or fewer than four letters: those are names, not typos.
+ * added, left out, changed, two swapped; half a one more for another first letter), then most trigrams in common, then by
+ * code units. What goes on where the word stops, or stops where the word has a mistyped ending, is one edit away.
+ * Weights are below 1. None for what has digits or fewer than four letters: those are names, not typos.
  */
 export function nearTerms(unknown: string, vocabulary: Iterable<string>): { term: string; weight: number }[] {
-  if (unknown.length < SHORTEST || unknown.length > LONGEST || !/^[\p{L}\p{M}]+$/u.test(unknown)) return [];
+  if (unknown.length < SHORTEST || unknown.length > LONGEST || NO_WORD.test(unknown)) return [];
   const most = unknown.length < 7 ? 1 : unknown.length < 12 ? 2 : 3;
-  const edits = editsFrom(unknown);
-  const mask = lettersOf(unknown);
-  let best = most + 1;
-  let found: Candidate[] = [];
+  const distanceOf = distanceFrom(unknown, most);
+  let best = most + 0.5;
+  let found: string[] = [];
   for (const term of vocabulary) {
-    const longer = unknown.length - term.length;
-    if (longer < -most || longer > LONG_ENDING || term.length < SHORTEST - 1 || term === unknown) continue;
-    if (longer > most && (term[0] !== unknown[0] || term.length < BEGINNING)) continue;
-    // Each edit brings at most one letter that the word does not have.
-    const letters = lettersOf(term);
-    if (
-      ones(letters & ~mask) > most ||
-      (longer <= most && ones(letters ^ mask) > 2 * most && !isBeginning(longer, term))
-    )
-      continue;
-    const distance = distanceOf(edits, term, unknown, most);
-    if (distance > Math.min(most + 0.5, best) || /[^\p{L}\p{M}]/u.test(term)) continue;
+    const distance = distanceOf(term);
+    if (distance > best || term === unknown || NO_WORD.test(term)) continue;
     if (distance < best) found = [];
     best = distance;
-    found.push({ term, distance });
+    found.push(term);
   }
   const own = trigrams(unknown);
   return found
-    .map(({ term }) => ({ term, alike: likeness(own, term) }))
+    .map((term) => ({ term, alike: likeness(own, term) }))
     .sort((a, b) => b.alike - a.alike || (a.term < b.term ? -1 : 1))
     .slice(0, MOST)
     .map(({ term }) => ({ term, weight: Math.max(0.2, 0.75 - 0.2 * best) }));
 }
 
-const isBeginning = (longer: number, term: string) => longer > 0 && term.length >= BEGINNING;
-
-function distanceOf(edits: Edits, term: string, unknown: string, most: number): number {
-  const { whole, beginning } = edits(term, most);
-  const longer = unknown.length - term.length;
-  const begins = isBeginning(longer, term) && longer <= (beginning === 0 ? LONG_ENDING : ENDING);
-  const distance = Math.min(whole, begins ? beginning + 1 : Number.POSITIVE_INFINITY);
-  return term[0] === unknown[0] ? distance : distance + 0.5;
+/** Most of a vocabulary is told apart by length, first letter and which letters there are, without counting edits. */
+function distanceFrom(unknown: string, most: number): (term: string) => number {
+  const edits = editsFrom(unknown);
+  const mask = lettersOf(unknown);
+  return (term) => {
+    const longer = unknown.length - term.length;
+    if (longer > LONG_ENDING || term.length < SHORTEST - 1) return FAR;
+    const sameFirst = term[0] === unknown[0];
+    if (longer < 0 && sameFirst && term.startsWith(unknown)) return 1;
+    const begins = longer > 0 && sameFirst && term.length >= BEGINNING;
+    if (longer < -most || (longer > most && !begins)) return FAR;
+    const letters = lettersOf(term);
+    // Each edit brings at most one letter that the other does not have.
+    if (ones(letters & ~mask) > most || (!begins && ones(letters ^ mask) > 2 * most)) return FAR;
+    const { whole, beginning } = edits(term, most);
+    const ending = longer <= (beginning === 0 ? LONG_ENDING : ENDING);
+    return Math.min(whole, begins && ending ? beginning + 1 : FAR) + (sameFirst ? 0 : 0.5);
+  };
 }
 
 type Edits = (term: string, most: number) => { whole: number; beginning: number };

@@ -6,10 +6,13 @@ export const TERM_CHARS = 100;
 
 const LETTERS: Record<string, string> = { ё: 'е', ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', ł: 'l', đ: 'd', ı: 'i', ς: 'σ' };
 
+/** Stop words that are names when they are written so. */
+const NAMES = new Set(['IT', 'US', 'WHO', 'CAN']);
+
 /** One word or identifier as a term; empty for a stop word. */
 export function wordTerm(word: string): string {
   const folded = cut(fold(word));
-  if (STOP_WORDS.has(folded)) return '';
+  if (STOP_WORDS.has(folded)) return NAMES.has(word) ? folded : '';
   if (/^[a-z]+$/.test(folded)) return english(folded);
   return /^[а-я]+$/.test(folded) ? russian(folded) : folded;
 }
