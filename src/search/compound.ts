@@ -89,7 +89,8 @@ function wholes(words: string[], joints: string[], starts: number[], from: numbe
     if (joints[end - 2] === '.' && /^\p{L}[\p{L}\p{N}]{0,4}$/u.test(words[end - 1] as string))
       made.push(joined(words.slice(from, end - 1)));
   }
-  if (starts.length > 1 && (nth === 0 || nth === starts.length - 2)) made.push(joined(words.slice(from)));
+  if (words.length - from > covered && starts.length > 1 && (nth === 0 || nth === starts.length - 2))
+    made.push(joined(words.slice(from)));
   return made;
 }
 

@@ -24,7 +24,7 @@ export function fold(word: string): string {
   if (/^[а-яё]*$/.test(lower)) return lower.replaceAll('ё', 'е');
   return lower
     .normalize('NFKD')
-    .replace(/(?<=[\p{Script=Latin}\p{Script=Greek}])[\u0300-\u036f]+|[\u0300\u0301\u0591-\u05bd\u064b-\u0652]+/gu, '')
+    .replace(/(?<=[\p{Script=Latin}\p{Script=Greek}])[\u0300-\u036f]+|[\u0300\u0301\u0591-\u05c7\u064b-\u0652]+/gu, '')
     .normalize('NFKC')
     .replace(/[ёßæœøłđıς]/g, (letter) => LETTERS[letter] as string);
 }
