@@ -144,6 +144,19 @@ CREATE TABLE IF NOT EXISTS strata_mirror.postings (
 );
 CREATE INDEX IF NOT EXISTS postings_segment ON strata_mirror.postings (origin, segment);
 
+-- What passages mean to a language model: by the hash of the passage's text, so that it is worked out once wherever that
+-- stands. A vector is a scale and a signed byte for each dimension (src/search/matrix.ts). Rows are numbered in the order
+-- of commits within an origin, and never given twice: who has read up to one asks for those above it.
+CREATE TABLE IF NOT EXISTS strata_mirror.vectors (
+  row bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  origin text COLLATE "C" NOT NULL,
+  model text COLLATE "C" NOT NULL,
+  chunk bytea NOT NULL,
+  vector bytea NOT NULL,
+  UNIQUE (origin, model, chunk)
+);
+CREATE INDEX IF NOT EXISTS vectors_row ON strata_mirror.vectors (origin, model, row);
+
 -- Superseded documents with their bytes, for reading the memory as of an earlier time.
 CREATE TABLE IF NOT EXISTS strata_mirror.versions (
   origin text COLLATE "C" NOT NULL,

@@ -1,9 +1,9 @@
 import { analyse } from '../search/analyse.js';
 import { chunksOf } from '../search/chunk.js';
+import { packNames } from '../search/matrix.js';
 import { pageOf } from '../search/postings.js';
 import { speakersIn } from '../search/speakers.js';
 import { type IndexedDocument, parseDocument, type SearchRow, type Source } from './documents.js';
-import { withoutMatter } from './frontmatter.js';
 import { readablePath } from './paths.js';
 
 /** A file of the origin as the mirror keeps it: fields, bytes and what search keeps of it. */
@@ -21,11 +21,6 @@ function searchRow(title: string, text: string): SearchRow | null {
   return {
     outline: { words: body.words, titleTerms: titled.terms.length, speakers: speakersIn(text) },
     page: pageOf(titled, body),
-    chunks: Buffer.from(
-      chunksOf(withoutMatter(text))
-        .map(({ name }) => name)
-        .join(''),
-      'hex',
-    ),
+    chunks: packNames(chunksOf(text).map(({ name }) => name)),
   };
 }

@@ -2,6 +2,7 @@ import type { Corpus } from '../search/corpus.js';
 import type { Caller } from './caller.js';
 import type { Document, IndexedDocument, Kind } from './documents.js';
 import type { MemoryError } from './errors.js';
+import type { VectorStore } from './vector-ports.js';
 
 /** The commit a branch points to, and its tree. Object ids are hex. */
 export interface Head {
@@ -202,7 +203,7 @@ export interface ReadTier {
  * The fast copy. Throws `mirror_unavailable` when it cannot be reached within its limit, `newer_schema` where a newer
  * program has written it.
  */
-export interface Mirror extends ReadTier {
+export interface Mirror extends ReadTier, VectorStore {
   clock(): Promise<number>;
   doubt(doubts: Doubt[]): Promise<void>;
   /** Takes own doubts away where nothing was sent. */

@@ -6,6 +6,7 @@ import { createReplica } from './postgres-replica.js';
 import { type PostgresSchema, SCHEMA } from './postgres-schema.js';
 import type { Dialect } from './rows.js';
 import { upkeep } from './upkeep.js';
+import { vectorStatements } from './vectors.js';
 
 const dialect: Dialect = {
   // Rounded down: a clock that is ahead of itself by half a millisecond would make an age negative.
@@ -93,6 +94,7 @@ export function createPostgresMirror(options: PostgresMirrorOptions): Mirror {
     unindexed: () => primary.read(statements.unindexed),
     merge: () => statements.merge(primary),
     ...upkeep(origin, dialect, primary),
+    ...vectorStatements(origin, dialect, primary),
     notices: () => [...notices],
     async describe() {
       const bytes = await primary.read(async (query) => {

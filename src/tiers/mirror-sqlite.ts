@@ -5,6 +5,7 @@ import type { Dialect } from './rows.js';
 import { MIRROR_SCHEMA, MIRROR_VERSION } from './schema-sqlite.js';
 import { createSqlite } from './sqlite.js';
 import { upkeep } from './upkeep.js';
+import { vectorStatements } from './vectors.js';
 
 const dialect: Dialect = {
   nowMs: `CAST(unixepoch('subsec') * 1000 AS INTEGER)`,
@@ -56,6 +57,7 @@ export function createSqliteMirror({ origin, path, onNotice }: SqliteMirrorOptio
     unindexed: () => database.read(statements.unindexed),
     merge: () => statements.merge(database),
     ...upkeep(origin, dialect, database),
+    ...vectorStatements(origin, dialect, database),
     notices: () => [...notices],
     async describe() {
       const bytes = ['', '-wal'].reduce(

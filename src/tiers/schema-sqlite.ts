@@ -58,6 +58,11 @@ CREATE TABLE postings (
   PRIMARY KEY (origin, page, segment)
 );
 CREATE INDEX postings_segment ON postings (origin, segment);
+CREATE TABLE vectors (
+  row INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, model TEXT NOT NULL, chunk BLOB NOT NULL,
+  vector BLOB NOT NULL, UNIQUE (origin, model, chunk)
+);
+CREATE INDEX vectors_row ON vectors (origin, model, row);
 CREATE TABLE versions (
   origin TEXT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, until_commit TEXT NOT NULL, until_ms INTEGER NOT NULL,
   title TEXT NOT NULL, project TEXT NOT NULL, time_ms INTEGER NOT NULL, content BLOB,

@@ -7,6 +7,7 @@ import { everybody, mirrorContract, note, put } from '../support/mirror-contract
 import { createDatabase, POSTGRES } from '../support/postgres.js';
 import { hitsOf } from '../support/search.js';
 import { upkeepContract } from '../support/upkeep-contract.js';
+import { vectorsContract } from '../support/vectors-contract.js';
 
 function opened(options: Partial<PostgresMirrorOptions> & { url: string }): Mirror {
   const mirror = createPostgresMirror({ origin: '/repo', ...options });
@@ -21,6 +22,7 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
   };
   mirrorContract('Postgres', server);
   upkeepContract('Postgres', server);
+  vectorsContract('Postgres', server);
 
   test('origins in one database do not see each other', async () => {
     const { url } = await createDatabase();

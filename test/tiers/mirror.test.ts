@@ -6,6 +6,7 @@ import { tempFolder } from '../support/home.js';
 import { everybody, mirrorContract, note, put } from '../support/mirror-contract.js';
 import { hitsOf } from '../support/search.js';
 import { upkeepContract } from '../support/upkeep-contract.js';
+import { vectorsContract } from '../support/vectors-contract.js';
 
 function opened(origin: string, path: string): Mirror {
   const mirror = createSqliteMirror({ origin, path });
@@ -19,6 +20,7 @@ const file = () => {
 };
 mirrorContract('a SQLite file', file);
 upkeepContract('a SQLite file', file);
+vectorsContract('a SQLite file', file);
 
 mirrorContract('SQLite in memory', () => ({ mirror: opened('/repo', ':memory:') }));
 

@@ -1,0 +1,156 @@
+/** A passage's name as bytes: half of a SHA-256. */
+export const NAME_BYTES = 16;
+/** Rows to a block: the matrix grows without being copied. */
+const BLOCK_ROWS = 4_096;
+
+/** Names of passages, one after the other. */
+export function packNames(names: string[]): Uint8Array {
+  return new Uint8Array(Buffer.from(names.join(''), 'hex'));
+}
+
+/**
+ * A vector as it is stored: four bytes of scale (a float, little endian), then a signed byte for each dimension. The
+ * cosine of two all-MiniLM-L6-v2 vectors moves by less than a hundredth.
+ */
+export function packVector(vector: Float32Array): Uint8Array {
+  const largest = vector.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+  const scale = Math.fround(largest / 127) || 1;
+  const packed = new Uint8Array(4 + vector.length);
+  new DataView(packed.buffer).setFloat32(0, scale, true);
+  new Int8Array(packed.buffer, 4).set(vector.map((each) => Math.round(each / scale)));
+  return packed;
+}
+
+/** A set of names, each with its row: rows are given from 0 in the order of adding. Open addressing; names are hashes. */
+export function createNames() {
+  let bytes = new Uint8Array(BLOCK_ROWS * NAME_BYTES);
+  let slots = new Int32Array(BLOCK_ROWS * 2).fill(-1);
+  let size = 0;
+
+  /** The slot of a name, or the free one where it would stand. */
+  function slotOf(names: Uint8Array, at: number): number {
+    const mask = slots.length - 1;
+    const hash = (names[at] as number) | ((names[at + 1] as number) << 8) | ((names[at + 2] as number) << 16);
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const row = slots[slot] as number;
+      if (row < 0) return slot;
+      let same = 0;
+      while (same < NAME_BYTES && bytes[row * NAME_BYTES + same] === names[at + same]) same++;
+      if (same === NAME_BYTES) return slot;
+    }
+  }
+
+  function grow(): void {
+    const more = new Uint8Array(bytes.length * 2);
+    more.set(bytes);
+    bytes = more;
+    slots = new Int32Array(slots.length * 2).fill(-1);
+    for (let row = 0; row < size; row++) slots[slotOf(bytes, row * NAME_BYTES)] = row;
+  }
+
+  return {
+    get size() {
+      return size;
+    },
+    /** The row of the name at `names[at]`; -1 where it is unknown. */
+    rowOf: (names: Uint8Array, at = 0): number => slots[slotOf(names, at)] as number,
+    /** False where it was there already. */
+    add(names: Uint8Array, at = 0): boolean {
+      if (slots[slotOf(names, at)] !== -1) return false;
+      if ((size + 1) * NAME_BYTES > bytes.length) grow();
+      bytes.set(names.subarray(at, at + NAME_BYTES), size * NAME_BYTES);
+      slots[slotOf(names, at)] = size++;
+      return true;
+    },
+  };
+}
+
+export type Names = ReturnType<typeof createNames>;
+
+/** Vectors in memory, for an exact scan. 60,000 of 384 dimensions take 24 MB and 25 ms. */
+export function createMatrix(dimensions: number) {
+  const names = createNames();
+  const blocks: Int8Array[] = [];
+  const scales: Float32Array[] = [];
+
+  return {
+    names,
+
+    /** `packed` is what `packVector` made. One whose name is known, or that is of another size, is left out. */
+    add(name: Uint8Array, packed: Uint8Array): void {
+      if (packed.length !== 4 + dimensions || !names.add(name)) return;
+      const row = names.size - 1;
+      const at = row % BLOCK_ROWS;
+      if (at === 0) {
+        blocks.push(new Int8Array(BLOCK_ROWS * dimensions));
+        scales.push(new Float32Array(BLOCK_ROWS));
+      }
+      const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
+      (scales.at(-1) as Float32Array)[at] = view.getFloat32(0, true);
+      (blocks.at(-1) as Int8Array).set(
+        new Int8Array(packed.buffer, packed.byteOffset + 4, dimensions),
+        at * dimensions,
+      );
+    },
+
+    /** The cosine of a query (of length 1) with each row. */
+    cosines(query: Float32Array): Float32Array {
+      const found = new Float32Array(names.size);
+      for (const [index, block] of blocks.entries()) {
+        const first = index * BLOCK_ROWS;
+        const rows = Math.min(BLOCK_ROWS, names.size - first);
+        scan(block, scales[index] as Float32Array, query, found.subarray(first, first + rows));
+      }
+      return found;
+    },
+  };
+}
+
+export type Matrix = ReturnType<typeof createMatrix>;
+
+/** Four products at a time, which is what takes the time of a search. */
+function scan(block: Int8Array, scales: Float32Array, query: Float32Array, found: Float32Array): void {
+  const dimensions = query.length;
+  const fours = dimensions - (dimensions % 4);
+  for (let row = 0; row < found.length; row++) {
+    const first = row * dimensions;
+    let sum = 0;
+    for (let i = 0; i < fours; i += 4) {
+      const at = first + i;
+      sum +=
+        (query[i] as number) * (block[at] as number) +
+        (query[i + 1] as number) * (block[at + 1] as number) +
+        (query[i + 2] as number) * (block[at + 2] as number) +
+        (query[i + 3] as number) * (block[at + 3] as number);
+    }
+    for (let i = fours; i < dimensions; i++) sum += (query[i] as number) * (block[first + i] as number);
+    found[row] = sum * (scales[row] as number);
+  }
+}
+
+/** The cosines of one document's passages, in their order; NaN for those without a vector. */
+export function cosinesOf(names: Names, cosines: Float32Array, chunks: Uint8Array): Float32Array {
+  const found = new Float32Array(chunks.length / NAME_BYTES);
+  for (let i = 0; i < found.length; i++) found[i] = cosines[names.rowOf(chunks, i * NAME_BYTES)] ?? Number.NaN;
+  return found;
+}
+
+/** Of each document the three greatest cosines of its passages, descending: three elements a document, NaN where there is none. */
+export function bestThree(names: Names, cosines: Float32Array, documents: { chunks: Uint8Array }[]): Float64Array {
+  const best = new Float64Array(documents.length * 3).fill(Number.NaN);
+  for (const [index, { chunks }] of documents.entries()) {
+    let [first, second, third] = [Number.NaN, Number.NaN, Number.NaN];
+    for (let at = 0; at < chunks.length; at += NAME_BYTES) {
+      const cosine = cosines[names.rowOf(chunks, at)];
+      if (cosine === undefined) continue;
+      // Written so that NaN, which nothing is greater than, gives way.
+      if (!(cosine <= first)) [first, second, third] = [cosine, first, second];
+      else if (!(cosine <= second)) [second, third] = [cosine, second];
+      else if (!(cosine <= third)) third = cosine;
+    }
+    best[index * 3] = first;
+    best[index * 3 + 1] = second;
+    best[index * 3 + 2] = third;
+  }
+  return best;
+}

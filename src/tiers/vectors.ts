@@ -1,0 +1,88 @@
+import type { VectorStore } from '../core/vector-ports.js';
+import type { Dialect } from './mirror.js';
+import { bytesOf, packed, portions, type Query, type Row } from './rows.js';
+
+interface Database {
+  read<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  write<T>(work: (query: Query) => Promise<T>): Promise<T>;
+}
+
+const NOTHING = new Uint8Array();
+const nameOf = (row: Row) => ({ row: Number(row.row), name: bytesOf(row.chunk) ?? NOTHING });
+
+/** The vectors of every SQL mirror. */
+export function vectorStatements(origin: string, dialect: Dialect, database: Database): VectorStore {
+  const page = (columns: string, values: [string, number, number]) =>
+    database.read((query) =>
+      query(
+        `SELECT v.row, ${columns} FROM vectors v WHERE v.origin = $1 AND v.model = $2 AND v.row >= $3 ORDER BY v.row LIMIT $4`,
+        [origin, ...values],
+      ),
+    );
+
+  return {
+    async vectors(...asked) {
+      const rows = await page('v.chunk, v.vector', asked);
+      return rows.map((row) => ({ ...nameOf(row), vector: bytesOf(row.vector) ?? NOTHING }));
+    },
+
+    vectorNames: async (...asked) => (await page('v.chunk', asked)).map(nameOf),
+
+    keepVectors: (model, vectors) =>
+      database.write(async (query) => {
+        // One at a time, so that whoever has read up to a row misses none below it.
+        await dialect.lock?.(query, origin);
+        for (const some of portions(vectors)) {
+          const rows = some.map((_, at) => `($1, $2, $${2 * at + 3}, $${2 * at + 4})`);
+          await query(
+            `INSERT INTO vectors (origin, model, chunk, vector) VALUES ${rows.join(', ')}
+             ON CONFLICT (origin, model, chunk) DO NOTHING`,
+            [origin, model, ...some.flatMap(({ name, vector }) => [name, vector])],
+          );
+        }
+      }),
+
+    dropVectors: async (rows) => {
+      await database.write((query) =>
+        query(
+          `DELETE FROM vectors WHERE origin = $1 AND row IN (SELECT CAST(e.value->>0 AS bigint) FROM ${dialect.elements('$2')} AS e)`,
+          [origin, packed(rows.map((row) => [row]))],
+        ),
+      );
+    },
+
+    dropOtherModels: (model, limit) =>
+      database.write(async (query) => {
+        const rows = await query(
+          `DELETE FROM vectors WHERE row IN (SELECT v.row FROM vectors v WHERE v.origin = $1 AND v.model <> $2 LIMIT $3) RETURNING row`,
+          [origin, model, limit],
+        );
+        return rows.length;
+      }),
+
+    passages: (after, limit) =>
+      database.read(async (query) => {
+        const before = after ? 'AND (d.time_ms < $3 OR (d.time_ms = $3 AND d.path < $4))' : '';
+        const rows = await query(
+          `SELECT d.doc, d.path, d.time_ms, s.chunks FROM documents d JOIN documents_search s ON s.doc = d.doc
+           WHERE d.origin = $1 AND d.live = 1 ${before} ORDER BY d.time_ms DESC, d.path DESC LIMIT $2`,
+          [origin, limit, ...(after ? [after.timeMs, after.path] : [])],
+        );
+        return rows.map((row) => ({
+          doc: Number(row.doc),
+          path: String(row.path),
+          timeMs: Number(row.time_ms),
+          chunks: bytesOf(row.chunks) ?? NOTHING,
+        }));
+      }),
+
+    bytesOf: (doc) =>
+      database.read(async (query) => {
+        const [row] = await query('SELECT d.content FROM documents d WHERE d.origin = $1 AND d.doc = $2', [
+          origin,
+          doc,
+        ]);
+        return bytesOf(row?.content);
+      }),
+  };
+}
