@@ -104,6 +104,23 @@ export const LIMITS = {
   /** Callers' views that a process remembers. */
   searchViews: 4,
 
+  // Meaning.
+  /** Of a query; the model reads some 250 words of it. */
+  embeddedChars: 4_000,
+  /** Without work for so long the model, and without a search the vectors, leave the memory. */
+  modelIdleMs: 5 * 60_000,
+  /** A model that could not be loaded is tried again after so long. */
+  modelRestMs: 60_000,
+  /** Vectors that are read from the mirror, and names that are compared, at a time. */
+  vectorRows: 500,
+  /** Vectors that are written at a time. */
+  keptVectors: 8,
+  /** How soon after a save or a sync embedding begins, and how often it looks for what other processes have left. */
+  embedSettleMs: 2_000,
+  embedLookMs: 60_000,
+  /** Texts in a row on which the model fails before it is left alone for a while. */
+  embedFailures: 3,
+
   // Work at a time.
   groupSaves: 200,
   groupBytes: 16 * 1024 * 1024,

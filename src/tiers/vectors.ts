@@ -1,11 +1,5 @@
 import type { VectorStore } from '../core/vector-ports.js';
-import type { Dialect } from './mirror.js';
-import { bytesOf, packed, portions, type Query, type Row } from './rows.js';
-
-interface Database {
-  read<T>(work: (query: Query) => Promise<T>): Promise<T>;
-  write<T>(work: (query: Query) => Promise<T>): Promise<T>;
-}
+import { bytesOf, type Database, type Dialect, packed, portions, type Row } from './rows.js';
 
 const NOTHING = new Uint8Array();
 const nameOf = (row: Row) => ({ row: Number(row.row), name: bytesOf(row.chunk) ?? NOTHING });
