@@ -109,6 +109,8 @@ export const LIMITS = {
   embeddedChars: 4_000,
   /** Without work for so long the model, and without a search the vectors, leave the memory. */
   modelIdleMs: 5 * 60_000,
+  /** What a search waits for its meaning, the model's loading included. */
+  embedQueryMs: 5_000,
   /** A model that could not be loaded is tried again after so long. */
   modelRestMs: 60_000,
   /** Vectors that are read from the mirror, and names that are compared, at a time. */

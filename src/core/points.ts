@@ -3,7 +3,7 @@ import { channel } from 'node:diagnostics_channel';
 const points = channel('strata-memory:point');
 
 /**
- * Names a step of a save or a sync on the `strata-memory:point` diagnostics channel. Costs nothing without a
+ * Names a step of a save, a sync or the embedding on the `strata-memory:point` diagnostics channel. Costs nothing without a
  * subscriber; the crash tests subscribe and kill the process there.
  */
 export function reach(point: Point): void {
@@ -31,6 +31,7 @@ export const POINTS = [
   'sync:before-apply',
   'sync:inside-apply',
   'sync:after-apply',
+  'embed:after-keep',
 ] as const;
 
 export type Point = (typeof POINTS)[number];

@@ -8,7 +8,7 @@ import { expectOnce, receiptOf, synced, until } from '../support/outbox.js';
 import { endings, listed, type Mortal, openStack, STACK, type Stack, startMortal } from '../support/stack.js';
 
 /** GitHub makes its objects itself; the outbox's points are in `outbox.test.ts`. */
-const POINTS = ALL.filter((point) => !point.startsWith('outbox:') && point !== 'save:before-objects');
+const POINTS = ALL.filter((point) => /^(save|sync):/.test(point) && point !== 'save:before-objects');
 const KILLS = Number(process.env.STRATA_KILLS ?? 2);
 /** Points that are tried at the same time: starting a server is most of the work. */
 const AT_ONCE = 2;

@@ -8,7 +8,7 @@ import { bareRepository, commitFiles, fsck, historyOf, notesAt, receiptOf } from
 import { startServer, type TestServer } from '../support/server.js';
 
 /** Nothing waits for a repository on this machine: those of the outbox are in `outbox.test.ts`. */
-const POINTS = ALL.filter((point) => !point.startsWith('outbox:'));
+const POINTS = ALL.filter((point) => /^(save|sync):/.test(point));
 const KILLS = Number(process.env.STRATA_KILLS ?? 10);
 /** Points that are tried at the same time: starting a server is most of the work. */
 const AT_ONCE = 3;
