@@ -20,7 +20,7 @@ DECLARE
   half record;
 BEGIN
   FOR half IN
-    SELECT nspname, substring(obj_description(oid, 'pg_namespace') FROM 'version (\d+)$')::int AS version
+    SELECT nspname, substring(obj_description(oid, 'pg_namespace') FROM 'version ([0-9]+)$')::int AS version
     FROM pg_namespace WHERE nspname IN ('strata_mirror', 'strata_durable')
   LOOP
     IF half.version > (CASE half.nspname WHEN 'strata_mirror' THEN 3 ELSE 1 END) THEN

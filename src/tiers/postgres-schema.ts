@@ -28,7 +28,7 @@ function schemaText(): string {
 }
 
 /** One row per half of the schema that is there, with the version that its comment ends with. */
-export const VERSIONS = `SELECT nspname AS half, substring(pg_catalog.obj_description(oid, 'pg_namespace') FROM 'version (\\d+)$')::int AS version
+export const VERSIONS = `SELECT nspname AS half, substring(pg_catalog.obj_description(oid, 'pg_namespace') FROM 'version ([0-9]+)$')::int AS version
   FROM pg_catalog.pg_namespace WHERE nspname IN ('strata_mirror', 'strata_durable')`;
 
 const versionsOf = (rows: Record<string, unknown>[]) => {

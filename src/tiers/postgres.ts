@@ -112,8 +112,9 @@ export function createPostgres(options: PostgresOptions) {
   /** An open transaction; also tells the schema's versions, in the same trip. */
   async function begin(kind: 'read' | 'write'): Promise<{ session: Session; versions: Record<string, unknown>[] }> {
     const deadline = performance.now() + limitMs;
-    // The server gives up before we do, so that it does not go on with what nobody waits for.
-    const text = `${BEGIN[kind]}; SET LOCAL search_path = strata_mirror, pg_catalog; SET LOCAL statement_timeout = ${Math.round(limitMs * 0.8)};
+    // The server gives up before we do, so that it does not go on with what nobody waits for. The driver
+    // reads bytes as hex alone, and a role or a database may be set otherwise.
+    const text = `${BEGIN[kind]}; SET LOCAL bytea_output = hex; SET LOCAL search_path = strata_mirror, pg_catalog; SET LOCAL statement_timeout = ${Math.round(limitMs * 0.8)};
       SET LOCAL lock_timeout = ${Math.round(limitMs * 0.6)}; SET LOCAL jit = off; SET LOCAL random_page_cost = 1.1; ${VERSIONS}`;
     for (let fresh = false; ; fresh = true) {
       const session = await acquire(deadline, fresh);
@@ -274,6 +275,11 @@ const REMEDIES: [RegExp, string, string][] = [
     /^POOL$/,
     'every connection to it is in use',
     'Call again in a moment; check that the server in {variable} answers.',
+  ],
+  [
+    /^(22021|22P05)$/,
+    'its encoding has no room for every text',
+    "Name a database in {variable} that was made with ENCODING 'UTF8'.",
   ],
   [/^(ENOTFOUND|EAI_AGAIN)$/, 'its host name is not known', 'Check the host in {variable}.'],
   [

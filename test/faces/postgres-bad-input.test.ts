@@ -67,6 +67,17 @@ describe.skipIf(BINARIES === null)('a Postgres that says no', () => {
     await goesOn(postgres.url('poor', SECRET), /lacks a privilege/, /GRANT CREATE ON DATABASE/);
   });
 
+  test('a database of another encoding', async () => {
+    const postgres = await startPostgres();
+    await postgres
+      .connect()
+      .unsafe("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
+    const { server } = await serverOn(postgres.url('owner', SECRET, 'latin'));
+    const receipt = await server.call('save_session', { title: 'Морж', content: 'Морж решил.' });
+    expect(receipt).toMatch(/^Saved.*mirror behind.*its encoding has no room/);
+    expect(await server.call('search_memory', { query: 'морж' })).toMatch(/Морж решил.*skipped mirror: .*degraded/s);
+  });
+
   test('no connection left', async () => {
     const postgres = await startPostgres({ max_connections: '2', superuser_reserved_connections: '0' });
     const all = postgres.connect();

@@ -48,6 +48,17 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     expect(await sql`SELECT count(*)::int AS n FROM strata_mirror.documents`).toEqual([{ n: 10 }]);
   });
 
+  test('how bytes and literals are written for its role or database is all the same', async () => {
+    const { url, sql, name } = await createDatabase();
+    await sql.unsafe(`ALTER DATABASE ${name} SET bytea_output = 'escape'`);
+    await sql.unsafe(`ALTER DATABASE ${name} SET standard_conforming_strings = off`);
+    const mirror = opened({ url });
+    const notes = [note('a.md', 'zebra \\d \\ \u0001 ж')];
+    await put(mirror, notes);
+    const kept = await opened({ url }).snapshot((view) => view.get(everybody(), 'a'));
+    expect(kept?.content).toEqual(notes[0]?.content);
+  });
+
   test('a newer schema, of either half, is refused and nothing is written', async () => {
     for (const half of ['strata_mirror', 'strata_durable']) {
       const { url, sql } = await createDatabase();
