@@ -120,11 +120,13 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
     await supersede(query, step.live, commit);
     await enliven(query, step.live);
     await settle(query, step.settles);
+    // A mirror that begins anew begins beyond every generation of the one before it: steps and cached answers go by it.
+    const generation = now.generation === 0 ? now.nowMs : now.generation + 1;
     await query(
       `INSERT INTO state (origin, commit_id, tree_id, generation, confirmed_at_ms, index_version) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (origin) DO UPDATE SET commit_id = excluded.commit_id, tree_id = excluded.tree_id, generation = excluded.generation,
          confirmed_at_ms = coalesce(excluded.confirmed_at_ms, state.confirmed_at_ms), index_version = excluded.index_version`,
-      [origin, commit, step.head?.tree ?? '', now.generation + 1, step.confirmedAtMs, INDEX_VERSION],
+      [origin, commit, step.head?.tree ?? '', generation, step.confirmedAtMs, INDEX_VERSION],
     );
     if (step.confirmedAtMs !== null) await expire(query, step.confirmedAtMs);
   }

@@ -181,7 +181,7 @@ describe.skipIf(!PROGRAMS || BINARIES === null)('the program while the mirror fa
     expect(await two.fail('search_memory', { query: 'never asked before' })).toMatch(/repository is gone/);
   });
 
-  test('the head in the cache never goes back, unless the mirror itself began anew', async () => {
+  test('the head in the cache never goes back, also where the mirror itself began anew', async () => {
     const { postgres, server, one, two } = await stand();
     await one.call('save_session', draft('One', 'walrus one'));
     await one.ask('list_sessions');
@@ -197,7 +197,7 @@ describe.skipIf(!PROGRAMS || BINARIES === null)('the program while the mirror fa
     await postgres.connect()`DROP SCHEMA strata_mirror CASCADE`;
     for (let i = 0; i < 3; i++) await two.ask('list_sessions', { consistency: 'fresh' });
     const anew = await one.app.services.shelf.head();
-    expect(anew?.generation).toBeLessThan(second?.generation ?? 0);
+    expect(anew?.generation).toBeGreaterThan(second?.generation ?? Number.NaN);
     expect(anew?.commit).toBe(second?.commit);
     expect(await connectTo(server.url()).keys('strata:1:head:*')).toHaveLength(1);
   });

@@ -164,6 +164,18 @@ describe.skipIf(REDIS === null)('answers through the cache', () => {
 });
 
 describe.skipIf(POSTGRES === null || REDIS === null)('two instances on one Postgres and one Redis', () => {
+  test('a mirror that was altered, dropped and rebuilt at the same commit answers anew', async () => {
+    const { url, sql } = await createDatabase();
+    const repository = bareRepository();
+    commitFiles(repository, { 'sessions/test/project/a.md': '# Right title\n\ngnu' });
+    const app = await open({ MEMORY_REPO: repository, DATABASE_URL: url, REDIS_URL: REDIS ?? '' });
+    await app.call('sync_now');
+    await sql`UPDATE strata_mirror.documents SET title = 'Wrong title'`;
+    for (let i = 0; i < 2; i++) expect((await app.ask('list_sessions')).text).toContain('Wrong title');
+    await sql.unsafe('DROP SCHEMA strata_mirror CASCADE');
+    for (let i = 0; i < 2; i++) expect((await app.ask('list_sessions')).text).toContain('Right title');
+  });
+
   test('are one memory, and each has what the other asked for', async () => {
     const { url } = await createDatabase();
     const shared = { MEMORY_REPO: bareRepository(), DATABASE_URL: url, REDIS_URL: REDIS ?? '' };

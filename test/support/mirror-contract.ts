@@ -90,7 +90,7 @@ function standing(open: Open): void {
   test('an origin without commits is a head too, and not the same as never synced', async () => {
     const { mirror } = await open();
     expect(await put(mirror, [], { head: null, confirmedAtMs: 5 })).toBe(true);
-    expect(await state(mirror)).toMatchObject({ head: { commit: '', tree: '' }, generation: 1, confirmedAtMs: 5 });
+    expect(await state(mirror)).toMatchObject({ head: { commit: '', tree: '' }, confirmedAtMs: 5 });
     await mirror.confirm(null, 9);
     expect((await state(mirror)).confirmedAtMs).toBe(9);
   });
@@ -129,8 +129,19 @@ function standing(open: Open): void {
   test('a step without a confirmation leaves the one before', async () => {
     const { mirror } = await open();
     await put(mirror, [], { confirmedAtMs: 7 });
+    const { generation } = await state(mirror);
     await put(mirror, [note('a.md', 'x')], { head: head('b') });
-    expect(await state(mirror)).toMatchObject({ head: head('b'), confirmedAtMs: 7, generation: 2 });
+    expect(await state(mirror)).toMatchObject({ head: head('b'), confirmedAtMs: 7, generation: generation + 1 });
+  });
+
+  test('a mirror that begins anew begins beyond every generation of the one before', async () => {
+    const before = (await open()).mirror;
+    for (const letter of ['a', 'b', 'c']) await put(before, [], { head: head(letter) });
+    const { generation } = await state(before);
+    const anew = (await open()).mirror;
+    await expect.poll(() => anew.clock()).toBeGreaterThan(generation);
+    await put(anew, []);
+    expect((await state(anew)).generation).toBeGreaterThan(generation);
   });
 }
 
@@ -152,7 +163,8 @@ function steps(open: Open): void {
     const { mirror } = await open();
     await put(mirror, [note('a.md', 'first')]);
     await mirror.doubt([{ saveId: 'mine', deadlineMs: 1e15 }]);
-    for (const expectedGeneration of [0, 2]) {
+    const { generation } = await state(mirror);
+    for (const expectedGeneration of [0, generation - 1, generation + 1]) {
       const late = put(mirror, [note('b.md', 'late')], {
         expectedGeneration,
         head: head('c'),
@@ -162,7 +174,7 @@ function steps(open: Open): void {
       expect(await late).toBe(false);
     }
     expect(await listed(mirror)).toEqual(['a.md']);
-    expect(await state(mirror)).toMatchObject({ head: head('a'), generation: 1, doubts: 1 });
+    expect(await state(mirror)).toMatchObject({ head: head('a'), generation, doubts: 1 });
     expect(await mirror.staged([{ path: 'b.md', blob: note('b.md', 'late').blob }])).toEqual(new Set());
   });
 
@@ -178,6 +190,7 @@ function steps(open: Open): void {
   test('a step that fails inside changes nothing', async () => {
     const { mirror } = await open();
     await put(mirror, [note('a.md', 'first')]);
+    const { generation } = await state(mirror);
     const broken = put(mirror, [note('a.md', 'second')], {
       gone: ['a.md'],
       inside() {
@@ -186,7 +199,7 @@ function steps(open: Open): void {
     });
     await expect(broken).rejects.toThrow('died here');
     expect(await found(mirror, 'first second')).toEqual(['a.md']);
-    expect((await state(mirror)).generation).toBe(1);
+    expect((await state(mirror)).generation).toBe(generation);
   });
 
   test('what is superseded or gone leaves every answer and the search index; coming back brings it back', async () => {
@@ -207,18 +220,20 @@ function steps(open: Open): void {
     const { mirror } = await open();
     const one = note('a.md', 'zebra');
     await put(mirror, [one]);
+    const { generation } = await state(mirror);
     await put(mirror, [one], { head: head('b') });
     expect(await found(mirror, 'zebra')).toEqual(['a.md']);
-    expect(await state(mirror)).toMatchObject({ head: head('b'), generation: 2 });
+    expect(await state(mirror)).toMatchObject({ head: head('b'), generation: generation + 1 });
   });
 
   test('dropped documents are gone, and the head is unconfirmed until the next sync', async () => {
     const { mirror } = await open();
     await put(mirror, [note('a.md', 'zebra'), note('b.md', 'walrus')], { confirmedAtMs: 5 });
+    const { generation } = await state(mirror);
     await mirror.drop(['a.md', 'never there.md']);
     expect(await listed(mirror)).toEqual(['b.md']);
     expect(await found(mirror, 'zebra')).toEqual([]);
-    expect(await state(mirror)).toMatchObject({ generation: 2, confirmedAtMs: null });
+    expect(await state(mirror)).toMatchObject({ generation: generation + 1, confirmedAtMs: null });
   });
 
   test('pruning takes what was never live, or everything', async () => {
@@ -602,6 +617,7 @@ function sharing(open: Open): void {
     if (!again) return;
     const other = again();
     await put(mirror, [note('a.md', 'zebra')]);
+    const { generation } = await state(mirror);
     await mirror.snapshot(async (view) => {
       const before = await view.state();
       expect(await put(other, [note('a.md', 'yak'), note('b.md', 'walrus')], { head: head('b') })).toBe(true);
@@ -613,7 +629,7 @@ function sharing(open: Open): void {
       const content = (await view.get(everybody(), 'a'))?.content;
       expect(Buffer.from(content ?? []).toString()).toBe('zebra');
     });
-    expect(await state(other)).toMatchObject({ head: head('c'), generation: 3 });
+    expect(await state(other)).toMatchObject({ head: head('c'), generation: generation + 2 });
     expect((await listed(mirror)).toSorted()).toEqual(['a.md', 'b.md', 'c.md']);
   });
 
@@ -637,12 +653,14 @@ function sharing(open: Open): void {
   test('many writers at once, each in its own words: nothing is lost', async () => {
     const { mirror, again } = await open();
     const sides = [mirror, again?.() ?? mirror];
+    await put(mirror, []);
+    const { generation } = await state(mirror);
     const write = async (side: Mirror, i: number) => {
       for (let attempt = 0; attempt < 200; attempt++) if (await put(side, [note(`w/${i}.md`, `writer ${i}`)])) return;
       throw new Error('never got through');
     };
     await Promise.all(Array.from({ length: 12 }, (_, i) => write(sides[i % 2] as Mirror, i)));
     expect(await found(mirror, 'writer')).toHaveLength(12);
-    expect((await state(mirror)).generation).toBe(12);
+    expect((await state(mirror)).generation).toBe(generation + 12);
   });
 }
