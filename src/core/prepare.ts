@@ -18,11 +18,16 @@ export interface Ground {
   tip: Tip | null;
   /** The mirror stands at `tip`. */
   atHead: boolean;
+  /** `tip` was the head when the mirror was last confirmed; nobody has asked the origin now. */
+  presumed: boolean;
   /** The origin cannot be asked: the mirror's word has to do. */
   offline: boolean;
   /** What waits for the origin; empty where it has just been sent. */
   queue: Waiting[];
 }
+
+/** A save would be answered without a commit, by a head that is only presumed: it has to be asked for. */
+export class Presumed extends Error {}
 
 /** Turns waiting saves into the changes of one commit. */
 export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirror: Mirror; sync: Sync }) {
@@ -30,7 +35,8 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
 
   /**
    * Each pending save as a change on the ground it will stand on. Those that need none are answered here; `later` are
-   * those that have to see another one of the group committed first.
+   * those that have to see another one of the group committed first. Throws `Presumed` where such an answer cannot be
+   * given yet: no commit would find out that the head is another one.
    */
   async function prepare(group: Pending[], ground: Ground): Promise<{ prepared: Prepared[]; later: Pending[] }> {
     const prepared: Prepared[] = [];
@@ -50,7 +56,10 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
         else if (change && prepared.some((each) => each.change.path === change.path)) later.push(pending);
         else if (change) prepared.push({ pending, change });
       } catch (error) {
-        if (!ground.offline && toMemoryError(error).code === 'origin_unavailable') throw error;
+        if (error instanceof Presumed) throw error;
+        const { code } = toMemoryError(error);
+        if (!ground.offline && code === 'origin_unavailable') throw error;
+        if (ground.presumed && (code === 'conflict' || code === 'not_found')) throw new Presumed();
         pending.reject(error);
         await mirror.settle([pending.saveId]).catch(() => {});
       }
@@ -109,6 +118,7 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     }
     const earlier = ground.atHead || ground.offline ? await earlierSave(pending) : null;
     if (!earlier) return false;
+    if (ground.presumed) throw new Presumed();
     const tip = ground.tip ?? { commit: '' };
     pending.resolve(receiptFor(pending, earlier.path, earlier.blob, tip, 'already saved', 'saved', []));
     return true;
@@ -238,6 +248,7 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     const then = { client: document.client, updated: before.updated as Date | undefined };
     const again = composeNote({ ...fields, ...then }, body, kept, sources);
     if (!isBlob(current, again)) throw staleEdit(edit.id, current);
+    if (ground.presumed) throw new Presumed();
     const tip = ground.tip ?? { commit: '' };
     pending.resolve(receiptFor(pending, edit.path, current, tip, 'already saved', 'saved', []));
     return null;

@@ -23,7 +23,7 @@ import { commitMessage, newestPointers } from './message.js';
 import { type Outbox, turnOf } from './outbox.js';
 import { reach } from './points.js';
 import type { Durable, Mirror, Mutex, Origin, Tip } from './ports.js';
-import { createPreparer, nameOf } from './prepare.js';
+import { createPreparer, nameOf, Presumed } from './prepare.js';
 import type { Redactions } from './redact.js';
 import { NO_SHELF, type Shelf } from './shelf.js';
 import type { Sync } from './sync.js';
@@ -206,7 +206,7 @@ export function createWriter(dependencies: WriterDependencies) {
         'unknown',
       );
       for (let open = group.filter((each) => !each.answered); open.length > 0; ) {
-        const ground = { tip: null, atHead: false, offline: true, queue: await outbox.waiting() };
+        const ground = { tip: null, atHead: false, presumed: false, offline: true, queue: await outbox.waiting() };
         const { prepared, later } = await preparer.prepare(open, ground);
         await keep(prepared, 'queued');
         open = later;
@@ -238,10 +238,17 @@ export function createWriter(dependencies: WriterDependencies) {
         if (performance.now() > deadlineAt) break;
         // From before the head is asked for: what the commit then proves is at least as new.
         const beforeMs = doubted ? await mirror.clock().catch(() => null) : null;
-        const { tip, generation } = await standOn(doubted, attempt === 0, patience);
+        const { tip, generation, presumed } = await standOn(doubted, attempt === 0, patience);
         const atHead = generation !== null;
         const queue = await outbox.waiting();
-        const { prepared, later } = await preparer.prepare(group, { tip, atHead, offline: false, queue });
+        const ready = await preparer
+          .prepare(group, { tip, atHead, presumed, offline: false, queue })
+          .catch((error: unknown) => {
+            if (error instanceof Presumed) return null;
+            throw error;
+          });
+        if (ready === null) continue;
+        const { prepared, later } = ready;
         waiting.push(...later);
         group = group.filter((each) => !later.includes(each));
         if (prepared.length === 0) {
@@ -293,15 +300,15 @@ export function createWriter(dependencies: WriterDependencies) {
     doubted: boolean,
     first: boolean,
     patience: Patience,
-  ): Promise<{ tip: Tip | null; generation: number | null }> {
+  ): Promise<{ tip: Tip | null; generation: number | null; presumed: boolean }> {
     if (doubted && first && origin.remote && !healer.behind()) {
       const state = await mirror.snapshot((view) => view.state()).catch(() => null);
       const ageMs = state?.confirmedAtMs == null ? Number.NaN : state.nowMs - state.confirmedAtMs;
       if (state?.head?.commit && ageMs >= 0 && ageMs < LIMITS.presumedHeadMs)
-        return { tip: state.head, generation: state.generation };
+        return { tip: state.head, generation: state.generation, presumed: true };
     }
     const tip = await origin.head();
-    return { tip, generation: doubted ? await catchUp(tip, patience) : null };
+    return { tip, generation: doubted ? await catchUp(tip, patience) : null, presumed: false };
   }
 
   /** A durable store that fails is a warning; one that a newer program has written is not to be gone past. */

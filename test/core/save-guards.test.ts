@@ -2,7 +2,8 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openApp } from '../support/app.js';
-import { git } from '../support/home.js';
+import { git, tempFolder } from '../support/home.js';
+import { openGitHub } from '../support/outbox.js';
 import { startServer } from '../support/server.js';
 
 const idOf = (receipt: string) => /`([^`]+)`/.exec(receipt)?.[1] ?? '';
@@ -29,6 +30,29 @@ test.each([
   await other.close();
   writeFileSync(ref, good);
   expect(await call('search_memory', { query: 'kestrels', consistency: 'verified' })).toContain('Kept');
+});
+
+test('no save is refused, or called saved already, by what the origin had a while ago', async () => {
+  const { github, environment: quick } = await openGitHub();
+  // Nothing is down here: a machine under load has its time.
+  const environment = { ...quick, MEMORY_READ_DEADLINE: '30s', MEMORY_SAVE_DEADLINE: '60s' };
+  const [here, there] = [await openApp(environment), await openApp({ ...environment, MEMORY_HOME: tempFolder() })];
+  const note = { title: 'Plan', content: 'First text.' };
+  const saved = await here.call('save_session', note);
+  const [id, first] = [idOf(saved), blobOf(saved)];
+  await there.call('sync_now');
+  const second = blobOf(await here.call('save_session', { ...note, content: 'Second text.', id, replaces: first }));
+  // By the version that it was told of; its own mirror has the one before.
+  const third = await there.call('save_session', { ...note, content: 'Third text.', id, replaces: second });
+  expect(third).toMatch(/^Saved/);
+  const stale = await here.fail('save_session', { ...note, content: 'Fourth text.', id, replaces: first });
+  expect(stale).toContain(`replaces=${blobOf(third)}`);
+
+  const other = { title: 'Other', content: 'Once more.' };
+  const path = `${idOf(await here.call('save_session', other))}.md`;
+  await github.commitOutside({ [path]: null });
+  expect(await here.call('save_session', other)).toMatch(/^Saved/);
+  expect([...(await github.files()).values()].map(String).join()).toContain('Once more.');
 });
 
 test('the same text with other fields is another note: nothing that was given is dropped', async () => {
