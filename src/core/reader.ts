@@ -88,6 +88,9 @@ export function createReader(dependencies: ReaderDependencies) {
   const { shelf = NO_SHELF } = dependencies;
   const meanwhile = createMeanwhile({ origin, shelf, behind });
   let told = 0;
+  /** How often the mirror could not be asked, and up to which of them it was confirmed again: others save without it too. */
+  let lost = 0;
+  let regained = 0;
 
   /**
    * Answers through the nearest tier that can. `wanted` is what the caller asked for; without it `usual` holds, and an
@@ -124,6 +127,7 @@ export function createReader(dependencies: ReaderDependencies) {
     } catch (error) {
       const known = toMemoryError(error);
       if (known.code !== 'mirror_unavailable') throw known;
+      lost++;
       log.warn('mirror skipped', { why: explain(error) });
       skipped.push({ tier: mirror.name, why: known.message });
     }
@@ -146,6 +150,7 @@ export function createReader(dependencies: ReaderDependencies) {
           return fromCache(lastResort, [...skipped, { tier: name, why: known.message }]);
         // A tier that cannot be reached goes on to the next; a wrong answer never does.
         if (known.code !== 'mirror_unavailable') throw skipped.length > 0 ? bothFailed(known, skipped) : known;
+        if (name === mirror.name) lost++;
         log.warn('tier skipped', { tier: name, why: explain(error) });
         skipped.push({ tier: name, why: known.message });
       }
@@ -305,16 +310,21 @@ export function createReader(dependencies: ReaderDependencies) {
   async function freshen(wanted: Consistency | undefined, usual: Consistency): Promise<Freshness> {
     const state = await mirror.snapshot((view) => view.state());
     const ageMs = state.confirmedAtMs === null ? null : state.nowMs - state.confirmedAtMs;
+    const away = regained < lost;
     const doubtful = state.doubts > 0 || behind?.() === true;
-    const trusted = state.head !== null && !doubtful && ageMs !== null && ageMs >= 0;
+    const trusted = state.head !== null && !doubtful && !away && ageMs !== null && ageMs >= 0;
     if (wanted === 'fast' || (wanted === undefined && usual === 'fast' && trusted && (ageMs ?? 0) <= staleAfterMs)) {
       if (state.head === null) return { confirmed: false, note: 'never synced: call sync_now' };
       if (trusted) return { confirmed: true, note: null };
-      return { confirmed: false, note: doubtful ? 'unconfirmed: a save is or was in flight' : 'unconfirmed' };
+      if (doubtful) return { confirmed: false, note: 'unconfirmed: a save is or was in flight' };
+      return { confirmed: false, note: away ? 'unconfirmed: it was away' : 'unconfirmed' };
     }
     const must = wanted === 'verified';
     if (!must && trusted && origin.remote && (ageMs ?? 0) < LIMITS.headFreshMs) return { confirmed: true, note: null };
-    return confirm(state, must);
+    const before = lost;
+    const freshness = await confirm(state, must);
+    if (freshness.confirmed) regained = Math.max(regained, before);
+    return freshness;
   }
 
   /** Asks the origin for its head, once, and catches up where it moved. */

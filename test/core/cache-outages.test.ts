@@ -135,6 +135,19 @@ describe.skipIf(!PROGRAMS || BINARIES === null)('the program while the mirror fa
     expect((await two.ask('load_context', {})).from).toMatch(/^(mirror|cache) [0-9a-f]{10}, confirmed \d+ s ago$/);
   });
 
+  test('what was read while the mirror was away is still there when it is back', async () => {
+    const { postgres, repository, one } = await stand();
+    await one.call('save_session', draft('Before', 'walrus before'));
+    await postgres.kill();
+    commitFiles(repository, { 'sessions/test/project/theirs.md': '# Theirs\n\nwalrus of others' });
+    expect((await one.ask('search_memory', { query: 'walrus' })).text).toContain('walrus of others');
+    await postgres.start();
+    expect((await one.ask('search_memory', { query: 'walrus', ...FAST })).from).toMatch(/not confirmed .*it was away/);
+    for (let i = 0; i < 2; i++)
+      expect((await one.ask('search_memory', { query: 'walrus' })).text).toContain('walrus of others');
+    expect((await one.ask('search_memory', { query: 'walrus', ...FAST })).from).toMatch(/, confirmed \d+ s ago$/);
+  });
+
   test('a save that the mirror did not get is read by others, and what lacks it is not answered', async () => {
     const { postgres, one, two } = await stand();
     const before = receiptOf(await one.call('save_session', draft('Before', 'walrus before')));
