@@ -62,7 +62,12 @@ export function createRedisConnection(options: RedisConnectionOptions) {
       made.on('error', (error: unknown) => {
         said = error;
       });
-      const ready = opened.connect().then(() => opened.ping());
+      const ready = (async () => {
+        await opened.connect();
+        // ioredis selects it too, and goes on in another one where it is refused.
+        if (place.database !== 0) await opened.select(place.database);
+        return opened.ping();
+      })();
       const answer = await limited(connectMs, ready);
       if (answer === LATE) return failed(made, tooLate(place.label, connectMs));
       if (answer !== 'PONG') return failed(made, readFailure(null, place.label));

@@ -46,6 +46,8 @@ export function readFailure(error: unknown, label: string): RedisFailure {
   if (lastNodeError) return readFailure(lastNodeError, label);
   if (/cluster support disabled/i.test(message)) return told(label, 'is no cluster', 'Write redis:// in REDIS_URL.');
   if (/max number of clients/i.test(message)) return told(label, ...(KNOWN.MAXCLIENTS as [string, string]));
+  if (/DB index is out of range/i.test(message))
+    return told(label, 'has no database of that number', 'Mend the number that REDIS_URL ends with.');
   // A password that is asked for by servers older than 6, or by HELLO, comes without a code of its own.
   if (/^ERR invalid password|^ERR AUTH/i.test(message)) return told(label, ...(KNOWN.WRONGPASS as [string, string]));
   const word = /^-?([A-Z][A-Z0-9_]{2,40})\b/.exec(message)?.[1] ?? '';

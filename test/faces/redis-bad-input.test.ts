@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { tempFolder } from '../support/home.js';
 import { until } from '../support/outbox.js';
-import { PASSWORD, PROGRAMS, startRedis } from '../support/redis.js';
+import { connectTo, PASSWORD, PROGRAMS, startRedis } from '../support/redis.js';
 import { bareRepository } from '../support/repository.js';
 import { runProgram, startServer } from '../support/server.js';
 
@@ -70,6 +70,13 @@ describe.skipIf(!PROGRAMS)('a Redis that says no', () => {
       replicaof: `127.0.0.1 ${primary.port}`,
     });
     await goesOn(replica.url(`:${PASSWORD}@`), /is a replica that takes no writes/, /Name the primary in REDIS_URL/);
+  });
+
+  test('has no such database: none of the others is used', async () => {
+    const redis = await startRedis({ requirepass: PASSWORD });
+    const url = `${redis.url(`:${PASSWORD}@`)}/99`;
+    await goesOn(url, /has no database of that number/, /Mend the number that REDIS_URL ends with/);
+    expect(await connectTo(redis.url(`:${PASSWORD}@`)).dbsize()).toBe(0);
   });
 
   test('nobody is there', async () => {
