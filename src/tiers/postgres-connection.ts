@@ -219,6 +219,7 @@ function failureOf(error: unknown): PostgresFailure {
     error !== null && typeof error === 'object' && 'code' in error && typeof error.code === 'string' ? error.code : '';
   const text = error instanceof Error ? error.message : '';
   const severity = error !== null && typeof error === 'object' && 'severity' in error ? String(error.severity) : '';
+  if (/before secure TLS/.test(text)) return new PostgresFailure('NO_TLS', text, true);
   if (severity === '') return new PostgresFailure(code || 'UNKNOWN', text, true);
   return new PostgresFailure(code, TELLING.test(code) ? text : severity, severity !== 'ERROR');
 }

@@ -277,6 +277,11 @@ const REMEDIES: [RegExp, string, string][] = [
     'Call again in a moment; check that the server in {variable} answers.',
   ],
   [
+    /^NO_TLS$/,
+    'it broke off where TLS should begin, and may offer none',
+    'Turn ssl on there, or mend sslmode in {variable}.',
+  ],
+  [
     /^(22021|22P05)$/,
     'its encoding has no room for every text',
     "Name a database in {variable} that was made with ENCODING 'UTF8'.",

@@ -67,6 +67,11 @@ describe.skipIf(BINARIES === null)('a Postgres that says no', () => {
     await goesOn(postgres.url('poor', SECRET), /lacks a privilege/, /GRANT CREATE ON DATABASE/);
   });
 
+  test('TLS is wanted, and it has none', async () => {
+    const postgres = await startPostgres();
+    await goesOn(`${postgres.url()}&sslmode=require`, /may offer none/, /mend sslmode in DATABASE_URL/);
+  });
+
   test('a database of another encoding', async () => {
     const postgres = await startPostgres();
     await postgres
