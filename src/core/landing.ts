@@ -20,6 +20,8 @@ export interface Landed {
   group: Pending[];
   prepared: Prepared[];
   result: Extract<CommitResult, { outcome: 'committed' }>;
+  /** Before it was sent, by `performance.now()`. */
+  sentAtMs: number;
   /** The database's clock from before the commit's parent was asked for. */
   beforeMs: number | null;
   /** Where the mirror stood at the parent before the commit was sent. */
@@ -85,13 +87,14 @@ export function createLanding({ origin, mirror, durable, sync, healer, shelf, lo
 
   /** Into the cache: what the mirror has, so that it is near; what it has not, so that others can see it meanwhile. */
   async function shelve(
-    { prepared, result, generation }: Landed,
+    { prepared, result, generation, sentAtMs }: Landed,
     placed: boolean,
     applied: boolean,
     warnings: string[],
   ): Promise<void> {
     if (!shelf.on) return;
     const { commit } = result.head;
+    if (placed) shelf.caughtUp(sentAtMs);
     // Where a sync brought it there, the next read says where the mirror stands.
     if (placed && !applied) return;
     const stand = applied && generation !== null ? { commit, generation: generation + 1 } : null;

@@ -322,8 +322,11 @@ export function createReader(dependencies: ReaderDependencies) {
     const must = wanted === 'verified';
     if (!must && trusted && origin.remote && (ageMs ?? 0) < LIMITS.headFreshMs) return { confirmed: true, note: null };
     const before = lost;
+    const sinceMs = performance.now();
     const freshness = await confirm(state, must);
-    if (freshness.confirmed) regained = Math.max(regained, before);
+    if (!freshness.confirmed) return freshness;
+    regained = Math.max(regained, before);
+    shelf.caughtUp(sinceMs);
     return freshness;
   }
 

@@ -66,6 +66,8 @@ export function createShelf({ cache, origin, mirror, program }: ShelfOptions) {
   let pointed: { stand: Stand; atMs: number } | null = null;
   /** A pointer ahead of us, and when it was seen. */
   let ahead: { generation: number; seenAtMs: number } | null = null;
+  /** Late saves that were there when the mirror was last heard of, and when that was, by `performance.now()`. */
+  let seen: { blobs: Set<string>; atMs: number } | null = null;
   /** Late saves of this process. */
   const own = new Set<string>();
 
@@ -190,7 +192,17 @@ export function createShelf({ cache, origin, mirror, program }: ShelfOptions) {
       pointed = { stand, atMs: now };
       background(async () => {
         if (!(await point(stand, readAtMs))) pointed = null;
+        const blobs = new Set((await this.late()).map(({ blob }) => blob));
+        seen = blobs.size === 0 ? null : { blobs, atMs: performance.now() };
       });
+    },
+
+    /** The mirror has what the origin had at `sinceMs` or later: also late saves of before, whose writer may have died. */
+    caughtUp(sinceMs: number): void {
+      if (seen === null || sinceMs < seen.atMs) return;
+      const { blobs } = seen;
+      seen = null;
+      background(() => changeLate(blobs, []));
     },
 
     /** Where a mirror that cannot be reached was last known to stand. */

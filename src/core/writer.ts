@@ -256,6 +256,7 @@ export function createWriter(dependencies: WriterDependencies) {
           return;
         }
         const named = prepared.map(nameOf);
+        const sentAtMs = performance.now();
         const result = await origin.commit({
           changes: [...prepared.map(({ change }) => change), ...(await newestPointers(atHead ? mirror : null, named))],
           expected: tip?.commit ?? null,
@@ -267,7 +268,7 @@ export function createWriter(dependencies: WriterDependencies) {
         if (result.outcome === 'committed') {
           reach('save:after-commit');
           outbox.accepted();
-          const place = { group, prepared, result, beforeMs, generation, doubted, patience };
+          const place = { group, prepared, result, sentAtMs, beforeMs, generation, doubted, patience };
           await landing.place(result.direct ? place : { ...place, beforeMs: null, generation: null }, warnings);
           return;
         }

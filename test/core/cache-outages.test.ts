@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { localCaller } from '../../src/core/caller.js';
 import { LIMITS } from '../../src/core/limits.js';
 import { openApp } from '../support/app.js';
 import { type CachedApp, draft, openCachedApp as open } from '../support/cached-app.js';
@@ -178,6 +179,24 @@ describe.skipIf(!PROGRAMS || BINARIES === null)('the program while the mirror fa
     await one.ask('load_context', { consistency: 'fresh' });
     expect((await two.ask('search_memory', { query: 'walrus edited during' })).text).toContain(id);
     await expect.poll(() => one.app.services.shelf.late(), { timeout: 20_000 }).toEqual([]);
+  });
+
+  test('a late save whose writer died does not stand before what the mirror was given since', async () => {
+    const { postgres, one, two, environment } = await stand();
+    const { id, blob } = receiptOf(await one.call('save_session', draft('Plan', 'walrus first')));
+    const there = await one.app.services.mirror.snapshot(async (view) => ({
+      commit: (await view.state()).head?.commit ?? '',
+      content: (await view.get(localCaller('tester', 'test'), id))?.content ?? new Uint8Array(),
+    }));
+    // As a writer whose mirror step failed, and that ended then.
+    const dead = (await open(environment)).app.services.shelf;
+    expect(await dead.saved([{ path: `${id}.md`, blob, content: there.content }], there.commit, null)).toBe(true);
+    await two.ask('list_sessions');
+    await two.call('save_session', { ...draft('Plan', 'walrus second'), id, replaces: blob });
+    await two.ask('read_memory', { id });
+    await expect.poll(() => one.app.services.shelf.late()).toEqual([]);
+    await postgres.kill();
+    expect((await one.ask('read_memory', { id, ...FAST })).text).toContain('walrus second');
   });
 
   test('mirror and origin both gone: what the cache has, and that it lacks something where it does', async () => {
