@@ -106,6 +106,10 @@ export const memoryStatus = defineOperation({
       const { schema } = await durable.describe();
       return { value: await durable.lastSyncs(origin.name, 3), detail: `schema ${schema}` };
     });
+    // A mirror that can be read and takes nothing is up, and falls behind. What is down, or failed as a job, was told above.
+    const newest = syncs?.[0];
+    if (newest?.result === 'failed' && head && stand && jobAlerts(jobs).length === 0)
+      alerts.push(`the last sync failed: ${newest.details.message} sync_now tries again and says what to do.`);
     return {
       version: VERSION,
       origin: origin.name,

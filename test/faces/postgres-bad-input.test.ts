@@ -67,6 +67,23 @@ describe.skipIf(BINARIES === null)('a Postgres that says no', () => {
     await goesOn(postgres.url('poor', SECRET), /lacks a privilege/, /GRANT CREATE ON DATABASE/);
   });
 
+  test('a role that may read and not write', async () => {
+    const postgres = await startPostgres();
+    const { server, repository } = await serverOn(postgres.url());
+    await server.call('save_session', { title: 'First', content: 'The zebra decided.' });
+    await postgres.connect().unsafe(`CREATE ROLE reader LOGIN PASSWORD '${SECRET}';
+      GRANT USAGE ON SCHEMA strata_mirror, strata_durable TO reader;
+      GRANT SELECT ON ALL TABLES IN SCHEMA strata_mirror TO reader`);
+    const reader = await serverOn(postgres.url('reader', SECRET), repository);
+    expect(await reader.server.call('search_memory', { query: 'zebra' })).toMatch(/zebra decided.*\nmirror /s);
+    expect(await reader.server.call('memory_status')).toContain('No alerts.');
+    const receipt = await reader.server.call('save_session', { title: 'Second', content: 'The walrus decided.' });
+    expect(receipt).toMatch(/^Saved.*mirror behind.*lacks a privilege/);
+    expect(await reader.server.call('search_memory', { query: 'walrus' })).toMatch(/walrus decided.*degraded/s);
+    expect(await reader.server.call('memory_status')).toMatch(/ALERT the last sync failed: .*lacks a privilege/);
+    expect(await reader.server.fail('sync_now')).toMatch(/lacks a privilege.*GRANT CREATE ON DATABASE/);
+  });
+
   test('TLS is wanted, and it has none', async () => {
     const postgres = await startPostgres();
     await goesOn(`${postgres.url()}&sslmode=require`, /may offer none/, /mend sslmode in DATABASE_URL/);
