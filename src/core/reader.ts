@@ -88,9 +88,8 @@ export function createReader(dependencies: ReaderDependencies) {
   const { shelf = NO_SHELF } = dependencies;
   const meanwhile = createMeanwhile({ origin, shelf, behind });
   let told = 0;
-  /** How often the mirror could not be asked, and up to which of them it was confirmed again: others save without it too. */
-  let lost = 0;
-  let regained = 0;
+  /** When the mirror could last not be asked, by `performance.now()`: others may have saved without it, as we have read. */
+  let lostAtMs = Number.NEGATIVE_INFINITY;
 
   /**
    * Answers through the nearest tier that can. `wanted` is what the caller asked for; without it `usual` holds, and an
@@ -127,7 +126,7 @@ export function createReader(dependencies: ReaderDependencies) {
     } catch (error) {
       const known = toMemoryError(error);
       if (known.code !== 'mirror_unavailable') throw known;
-      lost++;
+      lostAtMs = performance.now();
       log.warn('mirror skipped', { why: explain(error) });
       skipped.push({ tier: mirror.name, why: known.message });
     }
@@ -150,7 +149,7 @@ export function createReader(dependencies: ReaderDependencies) {
           return fromCache(lastResort, [...skipped, { tier: name, why: known.message }]);
         // A tier that cannot be reached goes on to the next; a wrong answer never does.
         if (known.code !== 'mirror_unavailable') throw skipped.length > 0 ? bothFailed(known, skipped) : known;
-        if (name === mirror.name) lost++;
+        if (name === mirror.name) lostAtMs = performance.now();
         log.warn('tier skipped', { tier: name, why: explain(error) });
         skipped.push({ tier: name, why: known.message });
       }
@@ -310,7 +309,8 @@ export function createReader(dependencies: ReaderDependencies) {
   async function freshen(wanted: Consistency | undefined, usual: Consistency): Promise<Freshness> {
     const state = await mirror.snapshot((view) => view.state());
     const ageMs = state.confirmedAtMs === null ? null : state.nowMs - state.confirmedAtMs;
-    const away = regained < lost;
+    // Whoever has confirmed it since has brought it up to date.
+    const away = ageMs !== null && ageMs >= performance.now() - lostAtMs;
     const doubtful = state.doubts > 0 || behind?.() === true;
     const trusted = state.head !== null && !doubtful && !away && ageMs !== null && ageMs >= 0;
     if (wanted === 'fast' || (wanted === undefined && usual === 'fast' && trusted && (ageMs ?? 0) <= staleAfterMs)) {
@@ -321,12 +321,9 @@ export function createReader(dependencies: ReaderDependencies) {
     }
     const must = wanted === 'verified';
     if (!must && trusted && origin.remote && (ageMs ?? 0) < LIMITS.headFreshMs) return { confirmed: true, note: null };
-    const before = lost;
     const sinceMs = performance.now();
     const freshness = await confirm(state, must);
-    if (!freshness.confirmed) return freshness;
-    regained = Math.max(regained, before);
-    shelf.caughtUp(sinceMs);
+    if (freshness.confirmed) shelf.caughtUp(sinceMs);
     return freshness;
   }
 
