@@ -1,6 +1,6 @@
 import { shortHash } from './hash.js';
 import type { JobState } from './job.js';
-import type { Provenance } from './reader.js';
+import type { Provenance } from './provenance.js';
 import type { Redactions } from './redact.js';
 import type { ShelfStatus } from './shelf.js';
 

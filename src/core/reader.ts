@@ -1,12 +1,14 @@
 import type { Caller } from './caller.js';
 import type { Document } from './documents.js';
 import { explain, MemoryError, toMemoryError } from './errors.js';
+import { provenanceLine } from './format.js';
 import { isBlob } from './hash.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
 import { createMeanwhile, type Found, nobodyAnswers } from './meanwhile.js';
 import { pathOfId } from './paths.js';
 import type { Mirror, MirrorState, Origin, Reading, ReadTier, Tip, View } from './ports.js';
+import type { Provenance } from './provenance.js';
 import type { Retention } from './retention.js';
 import { NO_SHELF, type Question, type Shelf, standOf } from './shelf.js';
 import type { Sync } from './sync.js';
@@ -14,19 +16,6 @@ import { within } from './within.js';
 
 export const CONSISTENCY = ['fast', 'fresh', 'verified'] as const;
 export type Consistency = (typeof CONSISTENCY)[number];
-
-/** Where an answer comes from, and how much it can be trusted to be the latest. */
-export interface Provenance {
-  tier: string;
-  /** Empty where the origin has no commit yet; null where it was never read. */
-  commit: string | null;
-  generation: number;
-  /** Since the head was last confirmed at the origin; null where it is not confirmed. */
-  ageMs: number | null;
-  verified: boolean;
-  skipped: { tier: string; why: string }[];
-  notes: string[];
-}
 
 export interface Answer<T> {
   value: T;
@@ -194,9 +183,11 @@ export function createReader(dependencies: ReaderDependencies) {
         cached: false,
       };
       const readAtMs = performance.now();
+      let asked: MirrorState | null = null;
       const answer = await tier
         .snapshot(async (view) => {
           const state = await view.state();
+          asked = state;
           if (tier === mirror && freshness.confirmed && state.head === null) throw new Replaced();
           // Under the commit and generation that this very snapshot stands at, and no other.
           const stand = tier === mirror && !verified ? standOf(state) : null;
@@ -205,11 +196,11 @@ export function createReader(dependencies: ReaderDependencies) {
           return { value: await call.work(track(view, seen, verified)), state, stand, kept: false };
         })
         .catch(async (error: unknown) => {
+          if (asked === null || toMemoryError(error).code !== 'not_found') throw error;
           // What was not found because its row is gone from the mirror is there all the same.
-          if (!verified || toMemoryError(error).code !== 'not_found' || attempt > 0) throw error;
-          for (const path of await overlooked(seen.absent)) seen.damaged.add(path);
-          if (seen.damaged.size === 0) throw error;
-          return null;
+          if (verified && attempt === 0) for (const path of await overlooked(seen.absent)) seen.damaged.add(path);
+          if (seen.damaged.size > 0) return null;
+          throw notThere(toMemoryError(error), describe(tier, asked, freshness, verified, skipped));
         });
       if (answer && verified)
         for (const path of await disproved(caller, tier, seen.used, answer.state)) seen.damaged.add(path);
@@ -403,6 +394,11 @@ export function createReader(dependencies: ReaderDependencies) {
 }
 
 export type Reader = ReturnType<typeof createReader>;
+
+/** That something is not there is an answer too: it says where that was looked up, as all others do. */
+function notThere({ code, message, hint, cause }: MemoryError, provenance: Provenance): MemoryError {
+  return new MemoryError(code, message, `${hint}\n${provenanceLine(provenance)}`, cause);
+}
 
 /** Either of them coming back helps: the answer names both. */
 function bothFailed(origin: MemoryError, skipped: Provenance['skipped']): MemoryError {

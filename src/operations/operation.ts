@@ -5,7 +5,7 @@ import type { Unconfirmed } from '../core/format.js';
 import { cleanLine } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { INBOX, projectName } from '../core/project.js';
-import type { Provenance } from '../core/reader.js';
+import type { Provenance } from '../core/provenance.js';
 import { CONSISTENCY } from '../core/reader.js';
 import type { Services } from '../core/services.js';
 

@@ -3,7 +3,7 @@ import { type Document, decodeText } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { day, fence, kilobytes, provenanceLine } from '../core/format.js';
 import { cleanId } from '../core/input.js';
-import type { Provenance } from '../core/reader.js';
+import type { Provenance } from '../core/provenance.js';
 import { headingOf } from '../search/markdown.js';
 import { consistency, defineOperation, provenance } from './operation.js';
 import { unknownId } from './unknown-id.js';

@@ -144,6 +144,8 @@ describe.skipIf(!PROGRAMS || BINARIES === null)('the program while the mirror fa
     expect((await one.ask('search_memory', { query: 'walrus' })).text).toContain('walrus of others');
     await postgres.start();
     expect((await one.ask('search_memory', { query: 'walrus', ...FAST })).from).toMatch(/not confirmed .*it was away/);
+    const absent = await one.fail('read_memory', { id: 'sessions/test/project/theirs', ...FAST });
+    expect(absent).toMatch(/^There is no note with this id.*\nmirror [0-9a-f]{10}, not confirmed .*it was away$/s);
     for (let i = 0; i < 2; i++)
       expect((await one.ask('search_memory', { query: 'walrus' })).text).toContain('walrus of others');
     expect((await one.ask('search_memory', { query: 'walrus', ...FAST })).from).toMatch(/, confirmed \d+ s ago$/);
