@@ -2,7 +2,7 @@ import type { Corpus, Entry, Postings } from './corpus.js';
 
 /** How a text is cut into units that are scored alone. */
 export interface Cut {
-  /** Words of a unit; Infinity: the whole document. Each next unit begins half of this further. */
+  /** Words of a unit; each next one begins half of this further. */
   words: number;
   /** How many times a term of the title counts in every unit of its document. */
   title: number;
@@ -57,20 +57,25 @@ interface Found {
   ends: Uint32Array;
 }
 
-/**
- * BM25 of every document's best unit (0: no term stands in it).
- * @param weights of each term's places, where some count less than others
- */
+export interface Matched {
+  /** BM25 of every document's best unit; 0: no term stands in it. */
+  scores: Float64Array;
+  /** What a unit of average length gets that has every term once. */
+  complete: number;
+}
+
+/** @param weights of each term's places, where some count less than others */
 export function bestUnits(
   corpus: Corpus,
   layout: Layout,
   wanted: readonly Wanted[],
   weights: ReadonlyMap<string, Float32Array>,
-): Float64Array {
+): Matched {
   const { first, norm, cut } = layout;
   const units = first[norm.length] as number;
-  const score = new Float64Array(units);
-  const byTitle = new Float64Array(norm.length);
+  const byUnit = new Float64Array(units);
+  const scores = new Float64Array(norm.length);
+  let complete = 0;
   const most = Math.max(0, ...wanted.map(({ term }) => corpus.postings.get(term)?.places.length ?? 0));
   const found = {
     unit: new Uint32Array(2 * most),
@@ -80,27 +85,28 @@ export function bestUnits(
   const { unit, tf, ends } = found;
   for (const { term, weight } of wanted) {
     const postings = corpus.postings.get(term);
-    if (!postings) continue;
-    const df = find(found, postings, layout, weights.get(term));
+    const df = postings ? find(found, postings, layout, weights.get(term)) : 0;
     const telling = weight * idf(units, df);
+    complete += telling * saturated(1, K1);
+    if (!postings) continue;
     for (let i = 0, u = 0; i < postings.docs.length; i++) {
       const d = postings.docs[i] as number;
       const k = norm[d] as number;
       const title = cut.title * (postings.titles[i] as number);
       const base = title > 0 ? saturated(title, k) : 0;
-      byTitle[d] = (byTitle[d] as number) + telling * base;
+      scores[d] = (scores[d] as number) + telling * base;
       for (const end = ends[i] as number; u < end; u++) {
         const at = unit[u] as number;
-        score[at] = (score[at] as number) + telling * (saturated(title + (tf[u] as number), k) - base);
+        byUnit[at] = (byUnit[at] as number) + telling * (saturated(title + (tf[u] as number), k) - base);
       }
     }
   }
   for (let d = 0; d < norm.length; d++) {
     let best = 0;
-    for (let u = first[d] as number; u < (first[d + 1] as number); u++) best = Math.max(best, score[u] as number);
-    byTitle[d] = (byTitle[d] as number) + best;
+    for (let u = first[d] as number; u < (first[d + 1] as number); u++) best = Math.max(best, byUnit[u] as number);
+    scores[d] = (scores[d] as number) + best;
   }
-  return byTitle;
+  return { scores, complete };
 }
 
 function saturated(tf: number, k: number): number {
@@ -125,44 +131,22 @@ function find({ unit, tf, ends }: Found, postings: Postings, { cut, first }: Lay
       const upper = begin + Math.trunc((places[p] as number) / half);
       const at = Math.min(upper, last);
       const newest = n > before ? (unit[n - 1] as number) : -1;
-      // The unit before: of the last place's two it is the older one, or the newer one, or it is new, too.
-      if (upper > begin && upper <= last) {
-        const slot = newest === at ? n - 2 : newest === at - 1 ? n - 1 : n++;
-        if (slot === n - 1 && newest !== at - 1) {
-          unit[slot] = at - 1;
-          tf[slot] = weight;
-        } else tf[slot] = (tf[slot] as number) + weight;
+      const inTwo = upper > begin && upper <= last;
+      if (newest === at) {
+        tf[n - 1] = (tf[n - 1] as number) + weight;
+        if (inTwo) tf[n - 2] = (tf[n - 2] as number) + weight;
+        continue;
       }
-      if (newest === at) tf[n - 1] = (tf[n - 1] as number) + weight;
-      else {
-        unit[n] = at;
+      if (inTwo && newest === at - 1) tf[n - 1] = (tf[n - 1] as number) + weight;
+      else if (inTwo) {
+        unit[n] = at - 1;
         tf[n++] = weight;
       }
+      unit[n] = at;
+      tf[n++] = weight;
     }
     ends[i] = n;
     df += (titles[i] as number) > 0 && cut.title > 0 ? last + 1 - begin : n - before;
   }
   return df;
-}
-
-/** BM25 of the titles alone, without a lower bound, length counting half. */
-export function titleScores(corpus: Corpus, wanted: readonly Wanted[]): Float64Array {
-  const { entries } = corpus;
-  const scores = new Float64Array(entries.length);
-  const average = entries.reduce((sum, { titleTerms }) => sum + titleTerms, 0) / entries.length || 1;
-  for (const { term, weight } of wanted) {
-    const postings = corpus.postings.get(term);
-    if (!postings) continue;
-    let df = 0;
-    for (const count of postings.titles) if (count > 0) df++;
-    const telling = weight * idf(entries.length, df);
-    for (let i = 0; i < postings.docs.length; i++) {
-      const tf = postings.titles[i] as number;
-      if (tf === 0) continue;
-      const d = postings.docs[i] as number;
-      const k = K1 * (0.5 + (0.5 * (entries[d] as Entry).titleTerms) / average);
-      scores[d] = (scores[d] as number) + (telling * tf * (K1 + 1)) / (tf + k);
-    }
-  }
-  return scores;
 }

@@ -1,4 +1,4 @@
-import { bestUnits, type Cut, layOut, titleScores, type Wanted } from './bm25.js';
+import { bestUnits, type Cut, layOut, type Wanted } from './bm25.js';
 import type { Corpus, Entry } from './corpus.js';
 import { dateFit, namedDates } from './named-dates.js';
 import { pairScores } from './pairs.js';
@@ -15,17 +15,23 @@ export interface RankQuery {
 export interface Circumstances {
   /** 1: to be ranked. */
   scope: Uint8Array;
-  /** Cosines of the query with each document's best three passages, descending, three elements a document, NaN where there is none; null without vectors. */
+  /**
+   * Cosines of the query with each document's best three passages, descending, three elements a document, NaN where
+   * there is none; null without vectors.
+   */
   dense: Float64Array | null;
   /** 1: of the caller's own project. */
   own?: Uint8Array;
   nowMs: number;
 }
 
-/** What speaks for each document; one value for each. 0 lexical: no match. */
+/** What speaks for each document; one value for each. */
 export interface Evidence {
-  /** BM25 of the whole document, its best 200 and its best 60 words, its title; pairs of neighbours. */
-  lexical: Record<LexicalName, Float64Array>;
+  /**
+   * BM25 of the best 200 and of the best 60 words, and of pairs of neighbours; 0: no match. In shares of what 200 words
+   * get that have every term of the query once, so that they mean the same for any query and any number of documents.
+   */
+  lexical: Record<'window' | 'passage' | 'pairs', Float64Array>;
   /** Mean cosine of the best passages, the first counting most; null without vectors, NaN for a document without. */
   dense: Float64Array | null;
   /** 0 to 1: how well its time fits a date that the query names. */
@@ -37,20 +43,18 @@ export interface Ranking extends Evidence {
   score: Float64Array;
 }
 
-type LexicalName = 'whole' | 'window' | 'passage' | 'title' | 'pairs';
+const WINDOW: Cut = { words: 200, title: 3 };
+const PASSAGE: Cut = { words: 60, title: 2 };
 
-const CUTS: Record<'whole' | 'window' | 'passage', Cut> = {
-  whole: { words: Number.POSITIVE_INFINITY, title: 3 },
-  window: { words: 200, title: 3 },
-  passage: { words: 60, title: 2 },
-};
+/**
+ * What each kind of evidence counts (docs/search.md tells how they were chosen). `wordless` is added to what meaning
+ * counts as far as no document has the query's words: what little they find then says little.
+ */
+export const WEIGHTS = { window: 1.6, passage: 1.25, pairs: 0.85, dense: 3.2, wordless: 4, date: 2.1 };
 
-/** Weights of the features, each counted in its standard deviations over the scope. */
-export const WEIGHTS = { whole: 0.1, window: 0.45, passage: 0.2, title: 0.1, pairs: 0.1, dense: 0.75, date: 0.6 };
-
-/** Tie-breakers: less than any difference that the words make. */
-const RECENCY = 0.03;
-const OWN = 0.03;
+/** Tie-breakers: together less than one rare word makes. */
+const RECENCY = 0.02;
+const OWN = 0.02;
 const HALF_LIFE_MS = 90 * 86_400_000;
 
 /** Lexical scores of documents in which somebody else than asked for speaks. */
@@ -74,53 +78,65 @@ export function evidenceOf(corpus: Corpus, query: RankQuery, dense: Float64Array
       if (postings) weights.set(term, placeWeights(corpus, postings, preference));
     }
   }
-  const best = (cut: Cut) => bestUnits(corpus, layOut(entries, cut), query.wanted, weights);
-  const lexical = {
-    whole: best(CUTS.whole),
-    window: best(CUTS.window),
-    passage: best(CUTS.passage),
-    title: titleScores(corpus, query.wanted),
-    pairs: pairScores(corpus, query.order),
-  };
+  const { scores: window, complete } = bestUnits(corpus, layOut(entries, WINDOW), query.wanted, weights);
+  const { scores: passage } = bestUnits(corpus, layOut(entries, PASSAGE), query.wanted, weights);
+  const lexical = { window, passage, pairs: pairScores(corpus, query.order) };
   const cosine = dense && meanCosines(dense);
-  if (preference) {
-    for (const [d, other] of withoutSpeaker(entries, people, preference).entries()) {
-      if (!other) continue;
-      for (const scores of Object.values(lexical)) scores[d] = (scores[d] as number) * OTHERS_LEXICAL;
-      if (cosine) cosine[d] = (cosine[d] as number) + OTHERS_COSINE;
+  const others = preference && withoutSpeaker(entries, people, preference);
+  for (const scores of Object.values(lexical)) {
+    for (let d = 0; d < scores.length; d++) {
+      scores[d] = ((scores[d] as number) / (complete || 1)) * (others?.[d] ? OTHERS_LEXICAL : 1);
     }
   }
+  if (cosine && others) {
+    for (let d = 0; d < cosine.length; d++) if (others[d]) cosine[d] = (cosine[d] as number) + OTHERS_COSINE;
+  }
   const dates = namedDates(query.text);
-  const date = Float64Array.from(entries, ({ timeMs }) => (dates.length > 0 ? dateFit(timeMs, dates) : 0));
+  const date = new Float64Array(entries.length);
+  if (dates.length > 0) for (const [d, { timeMs }] of entries.entries()) date[d] = dateFit(timeMs, dates);
   return { lexical, dense: cosine, date };
 }
 
 /** The evidence as one number for each document. */
 export function fuse(
   entries: readonly Entry[],
-  { lexical, dense, date }: Evidence,
+  { lexical: { window, passage, pairs }, dense, date }: Evidence,
   { scope, own, nowMs }: Circumstances,
   weights: typeof WEIGHTS = WEIGHTS,
 ): Float64Array {
+  const most = greatest(window, scope);
+  const meaning = weights.dense + weights.wordless * (1 - Math.min(1, most));
+  const cosine = dense && withGuesses(dense, window, most, scope);
   const score = new Float64Array(entries.length);
-  const add = (values: Float64Array, weight: number) => {
-    for (let d = 0; d < score.length; d++) score[d] = (score[d] as number) + weight * (values[d] as number);
-  };
-  for (const name of Object.keys(lexical) as LexicalName[]) add(standardised(lexical[name], scope), weights[name]);
-  if (dense) {
-    const window = standardised(lexical.window, scope);
-    // Not embedded yet: judged by its words alone.
-    const cosine = standardised(dense, scope).map((z, d) => (Number.isNaN(dense[d]) ? (window[d] as number) : z));
-    add(cosine, weights.dense);
+  for (let d = 0; d < score.length; d++) {
+    if (!scope[d]) continue;
+    const age = Math.max(0, nowMs - (entries[d] as Entry).timeMs);
+    score[d] =
+      weights.window * (window[d] as number) +
+      weights.passage * (passage[d] as number) +
+      weights.pairs * (pairs[d] as number) +
+      (cosine ? meaning * (cosine[d] as number) : 0) +
+      weights.date * (date[d] as number) +
+      RECENCY * 2 ** (-age / HALF_LIFE_MS) +
+      (own?.[d] ? OWN : 0);
   }
-  add(standardised(date, scope), weights.date);
-  add(
-    Float64Array.from(entries, ({ timeMs }) => 2 ** (-Math.max(0, nowMs - timeMs) / HALF_LIFE_MS)),
-    RECENCY,
-  );
-  if (own) add(Float64Array.from(own), OWN);
-  for (let d = 0; d < score.length; d++) if (!scope[d]) score[d] = 0;
   return score;
+}
+
+/** A document that is not embedded yet is judged by its words: the best of them is as near as the nearest one. */
+function withGuesses(dense: Float64Array, window: Float64Array, most: number, scope: Uint8Array): Float64Array {
+  let [n, sum, nearest] = [0, 0, 0];
+  for (let d = 0; d < dense.length; d++) {
+    const cosine = dense[d] as number;
+    if (!scope[d] || Number.isNaN(cosine)) continue;
+    n++;
+    sum += cosine;
+    nearest = Math.max(nearest, cosine);
+  }
+  const mean = n > 0 ? sum / n : 0;
+  return dense.map((cosine, d) =>
+    Number.isNaN(cosine) ? mean + (nearest - mean) * ((window[d] as number) / (most || 1)) : cosine,
+  );
 }
 
 /** (c₁ + c₂/2 + c₃/4) over the weights of those that exist: a short note has one passage. */
@@ -137,20 +153,8 @@ export function meanCosines(dense: Float64Array): Float64Array {
   return means;
 }
 
-/** (value − mean) / deviation over the scope; all 0 where all are alike. NaN counts for nothing and stays. */
-function standardised(values: Float64Array, scope: Uint8Array): Float64Array {
-  let [n, sum, squares] = [0, 0, 0];
-  for (let d = 0; d < values.length; d++) {
-    const value = values[d] as number;
-    if (!scope[d] || Number.isNaN(value)) continue;
-    n++;
-    sum += value;
-  }
-  const mean = n > 0 ? sum / n : 0;
-  for (let d = 0; d < values.length; d++) {
-    const value = values[d] as number;
-    if (scope[d] && !Number.isNaN(value)) squares += (value - mean) ** 2;
-  }
-  const deviation = n > 0 ? Math.sqrt(squares / n) : 0;
-  return deviation > 1e-12 ? values.map((value) => (value - mean) / deviation) : new Float64Array(values.length);
+function greatest(values: Float64Array, scope: Uint8Array): number {
+  let most = 0;
+  for (let d = 0; d < values.length; d++) if (scope[d]) most = Math.max(most, values[d] as number);
+  return most;
 }
