@@ -1,21 +1,4 @@
-const MONTHS: Record<string, number> = {};
-const NAMES = [
-  ['january', 'jan', 'январь', 'января', 'янв'],
-  ['february', 'feb', 'февраль', 'февраля', 'фев'],
-  ['march', 'mar', 'март', 'марта', 'мар'],
-  ['april', 'apr', 'апрель', 'апреля', 'апр'],
-  ['may', 'май', 'мая'],
-  ['june', 'jun', 'июнь', 'июня', 'июн'],
-  ['july', 'jul', 'июль', 'июля', 'июл'],
-  ['august', 'aug', 'август', 'августа', 'авг'],
-  ['september', 'sep', 'sept', 'сентябрь', 'сентября', 'сен'],
-  ['october', 'oct', 'октябрь', 'октября', 'окт'],
-  ['november', 'nov', 'ноябрь', 'ноября', 'ноя'],
-  ['december', 'dec', 'декабрь', 'декабря', 'дек'],
-];
-NAMES.forEach((names, month) => {
-  for (const name of names) MONTHS[name] = month + 1;
-});
+import { monthOf } from '../search/months.js';
 
 /**
  * The first date in a piece of text that people wrote: ISO and its file-name forms (`2025-11-16T1523`, `20251116`),
@@ -51,11 +34,11 @@ function writtenDate(text: string): number | null {
   const dotted = /(?<!\d)(\d{1,2})\.(\d{1,2})\.(\d{4})(?:\D{1,3}(\d{2}):(\d{2}))?(?!\d)/.exec(text);
   if (dotted) return utc(dotted[3], dotted[2], dotted[1], dotted[4], dotted[5]);
   for (const match of text.matchAll(/(\p{L}{3,9})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})/gu)) {
-    const month = MONTHS[(match[1] ?? '').toLowerCase()];
+    const month = monthOf(match[1] ?? '');
     if (month) return utc(match[3], String(month), match[2]);
   }
   for (const match of text.matchAll(/(?<!\d)(\d{1,2})(?:st|nd|rd|th)?\s+(\p{L}{3,9})\.?,?\s+(\d{4})/gu)) {
-    const month = MONTHS[(match[2] ?? '').toLowerCase()];
+    const month = monthOf(match[2] ?? '');
     if (month) return utc(match[3], String(month), match[1]);
   }
   return null;

@@ -1,19 +1,4 @@
-const MONTHS = new Map(
-  [
-    'january jan январь января январе янв',
-    'february feb февраль февраля феврале фев',
-    'march mar март марта марте мар',
-    'april apr апрель апреля апреле апр',
-    'may май мая мае',
-    'june jun июнь июня июне июн',
-    'july jul июль июля июле июл',
-    'august aug август августа августе авг',
-    'september sep sept сентябрь сентября сентябре сен сент',
-    'october oct октябрь октября октябре окт',
-    'november nov ноябрь ноября ноябре ноя',
-    'december dec декабрь декабря декабре дек',
-  ].flatMap((names, month) => names.split(' ').map((name): [string, number] => [name, month + 1])),
-);
+import { monthOf } from './months.js';
 
 /** A date's terms, the fullest first: `2026-01-15`, its month, its day in any year, its year. */
 export function dateTerms(year: number, month: number, day: number): string[] {
@@ -35,9 +20,8 @@ export interface Calendar {
 }
 
 export function calendarOf(word: string): Calendar | null {
-  if (word.length > 9) return null;
-  const month = MONTHS.get(word.toLowerCase());
-  if (month !== undefined) return { month, number: 0 };
+  const month = monthOf(word);
+  if (month > 0) return { month, number: 0 };
   const number = word.length <= 4 && /^\d+(?:st|nd|rd|th)?$/i.test(word) ? Number.parseInt(word, 10) : 0;
   return (number > 0 && number <= 31) || (number >= 1900 && number < 2100) ? { month: 0, number } : null;
 }

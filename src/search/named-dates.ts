@@ -1,3 +1,5 @@
+import { monthOf } from './months.js';
+
 /** A time that a query names: a day, a month (of a year or of any) or a year; null where it is not named. */
 export interface NamedDate {
   year: number | null;
@@ -5,21 +7,6 @@ export interface NamedDate {
   month: number | null;
   day: number | null;
 }
-
-const MONTHS = [
-  /jan(?:uary)?|январ[а-я]*/,
-  /feb(?:ruary)?|феврал[а-я]*/,
-  /mar(?:ch)?|март[а-я]*/,
-  /apr(?:il)?|апрел[а-я]*/,
-  /may|ма[йяею]|маем/,
-  /june?|июн[а-я]*/,
-  /july?|июл[а-я]*/,
-  /aug(?:ust)?|август[а-я]*/,
-  /sep(?:t(?:ember)?)?|сентябр[а-я]*/,
-  /oct(?:ober)?|октябр[а-я]*/,
-  /nov(?:ember)?|ноябр[а-я]*/,
-  /dec(?:ember)?|декабр[а-я]*/,
-].map((month) => new RegExp(`^(?:${month.source})$`));
 
 const YEAR = /^(?:19|20)\d\d$/;
 const DAY = /^(\d{1,2})(?:st|nd|rd|th|го|е)?$/;
@@ -45,7 +32,7 @@ export function namedDates(query: string): NamedDate[] {
   const words = rest.match(/[\p{L}\p{N}]+/gu) ?? [];
   const used = new Set<number>();
   for (const [i, word] of words.entries()) {
-    const month = MONTHS.findIndex((each) => each.test(word.toLowerCase()));
+    const month = monthOf(word) - 1;
     if (month < 0) continue;
     const before = dayIn(words[i - 1]) ?? (words[i - 1] === 'of' ? dayIn(words[i - 2]) : null);
     const after = dayIn(words[i + 1]);
