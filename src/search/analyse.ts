@@ -47,11 +47,6 @@ export function mainTerms(text: string, most: number = MOST_TERMS): Terms {
   return { terms, places, words };
 }
 
-/** A query's distinct terms. */
-export function queryTerms(query: string): string[] {
-  return [...new Set(analyse(query, 200).terms)].slice(0, 64);
-}
-
 /** Hands every term on with its place until it is told that it is enough; gives the number of words read. */
 function read(text: string, take: (term: string, place: number, main: boolean) => boolean): number {
   const dates = createDates();

@@ -74,7 +74,7 @@ function pieceAt(source: string, at: number): Piece {
   const field = FIELD.exec(source);
   if (field) {
     const from = FIELD.lastIndex;
-    const { value, end } = quotedAt(source, from) ?? wordAt(source, from);
+    const { value, end } = quotedAt(source, from) ?? listedAt(source, from);
     if (value.trim() !== '') return { kind: 'field', name: (field[1] as string).toLowerCase(), value, end };
   }
   if (source[at] === '-') {
@@ -104,6 +104,12 @@ function wordAt(source: string, at: number): { value: string; end: number; quote
   let end = at;
   while (end < source.length && !/\s/.test(source[end] as string)) end++;
   return { value: source.slice(at, end), end, quoted: false };
+}
+
+/** A word that may be followed by a comma, as in `tag:ui, login`. */
+function listedAt(source: string, at: number): { value: string; end: number } {
+  const { value, end } = wordAt(source, at);
+  return { value: value.replace(/[,;]$/, ''), end };
 }
 
 function setField(read: Query, name: string, value: string): void {

@@ -98,6 +98,7 @@ describe('filters', () => {
       text: 'login',
     });
     expect(readQuery('project:a project:b').project).toBe('b');
+    expect(readQuery('tag:ui, login').tags).toEqual(['ui']);
     expect(readQuery('project:«мой проект»').project).toBe('мой проект');
   });
 

@@ -5,7 +5,7 @@ import { bodyHash, type IndexedDocument } from '../../src/core/documents.js';
 import { objectId } from '../../src/core/hash.js';
 import { indexDocument } from '../../src/core/index-document.js';
 import type { Filter, Head, Mirror, Step } from '../../src/core/ports.js';
-import { queryTerms } from '../../src/search/analyse.js';
+import { readQuery } from '../../src/search/query.js';
 import { hitsOf } from './search.js';
 
 /** A mirror of one origin; `again` opens the same one once more, as another process would. Closed when the test ends. */
@@ -53,6 +53,9 @@ export async function put(mirror: Mirror, documents: IndexedDocument[], more: Pa
     ...more,
   });
 }
+
+/** The terms that a query asks for. */
+export const queryTerms = (query: string): string[] => readQuery(query).wanted.map(({ term }) => term);
 
 const found = async (mirror: Mirror, query: string, filter: Filter = {}, caller = everybody()) =>
   (await mirror.snapshot((view) => hitsOf(view, caller, queryTerms(query), filter, 50))).map(

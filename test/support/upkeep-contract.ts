@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { LeaseWish, Mirror } from '../../src/core/ports.js';
-import { queryTerms } from '../../src/search/analyse.js';
-import { everybody, type MirrorUnderTest, note, put } from './mirror-contract.js';
+import { everybody, type MirrorUnderTest, note, put, queryTerms } from './mirror-contract.js';
 import { hitsOf } from './search.js';
 
 type Open = () => Promise<MirrorUnderTest> | MirrorUnderTest;

@@ -1,9 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Mirror } from '../../src/core/ports.js';
-import { queryTerms } from '../../src/search/analyse.js';
 import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tiers/mirror-postgres.js';
 import { SCHEMA } from '../../src/tiers/postgres-schema.js';
-import { everybody, head, mirrorContract, note, put } from '../support/mirror-contract.js';
+import { everybody, head, mirrorContract, note, put, queryTerms } from '../support/mirror-contract.js';
 import { createDatabase, POSTGRES } from '../support/postgres.js';
 import { hitsOf } from '../support/search.js';
 import { upkeepContract } from '../support/upkeep-contract.js';
