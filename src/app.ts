@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from './config.js';
 import { createConflicts } from './core/conflicts.js';
 import { readDatabaseUrl } from './core/database-url.js';
+import { createEmbedding } from './core/embedding.js';
 import { createEphemeral } from './core/ephemeral.js';
 import type { GitHubTools } from './core/github.js';
 import { shortHash } from './core/hash.js';
@@ -13,12 +14,13 @@ import type { Log } from './core/log.js';
 import { NO_CACHE } from './core/no-cache.js';
 import { originTier } from './core/origin-tier.js';
 import { createOutbox } from './core/outbox.js';
-import type { Cache, Mirror, Origin, ReadTier } from './core/ports.js';
+import type { Cache, Mirror, Mutex, Origin, ReadTier } from './core/ports.js';
 import { createReader } from './core/reader.js';
 import { createRetention } from './core/retention.js';
 import type { Services } from './core/services.js';
 import { createShelf, type Shelf } from './core/shelf.js';
 import { createSync } from './core/sync.js';
+import { createVectors } from './core/vectors.js';
 import { createVerify } from './core/verify.js';
 import { createWriter } from './core/writer.js';
 import { createJobs } from './jobs/index.js';
@@ -51,7 +53,7 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
   };
   const key = shortHash(origin.name);
   const onNotice = (text: string) => log.warn('mirror', { notice: text });
-  const mirror =
+  const stored =
     config.databaseUrl === undefined
       ? createSqliteMirror({ origin: origin.name, path: join(config.home, 'mirror', `${key}.db`), onNotice })
       : // Loaded only where it is used: a start is paid at every session.
@@ -62,9 +64,18 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
           limitMs: config.mirrorDeadlineMs,
           onNotice,
         });
+  const mirror: Mirror = {
+    ...stored,
+    async apply(step) {
+      const applied = await stored.apply(step);
+      if (applied) meaning?.embedding.changed();
+      return applied;
+    },
+  };
   const shelf = await openShelf(config, origin, key, cacheMs, log);
   const durable = createSqliteDurable(join(config.home, 'durable.db'));
   const mutex = createSqliteMutex(join(config.home, 'locks'));
+  const meaning = config.embeddings === null ? null : await openMeaning(config.embeddings, mirror, mutex, log);
   const sync = createSync({ origin, mirror, durable, mutex, log });
   const verify = createVerify({ mirror, sync });
   const { saveDeadlineMs, mirrorDeadlineMs } = config;
@@ -145,17 +156,39 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
       held,
       conflicts: createConflicts({ origin, durable, held, reader, writer, log }),
       shelf,
-      semantics: null,
+      semantics: meaning?.vectors ?? null,
+      embedding: meaning?.embedding ?? null,
       workplace: createWorkplace(),
       jobs,
     },
-    startJobs: jobs.start,
+    startJobs() {
+      jobs.start();
+      meaning?.embedding.start();
+    },
     async close() {
       await jobs.close();
       await outbox.close();
       await writer.close();
       await retention.close();
+      await meaning?.close();
       for (const each of [memory, shelf, mutex, durable, mirror, origin]) await each?.close();
+    },
+  };
+}
+
+/** What compares meaning; the model itself is loaded when it is needed. */
+async function openMeaning(model: 'minilm' | { folder: string }, mirror: Mirror, mutex: Mutex, log: Log) {
+  const { createEmbedder } = await import('./tiers/embedder-minilm.js');
+  const embedder = createEmbedder(model === 'minilm' ? {} : model);
+  const vectors = createVectors({ mirror, embedder, log });
+  const embedding = createEmbedding({ mirror, embedder, mutex, log });
+  return {
+    vectors,
+    embedding,
+    async close() {
+      vectors.close();
+      // What the model is at ends with it: nobody waits for a text.
+      await Promise.all([embedding.close(), embedder.close()]);
     },
   };
 }

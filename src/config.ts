@@ -42,6 +42,8 @@ export interface Config {
   syncCron: string | null;
   /** Contents that nobody touched for so long leave the mirror; null: none does. */
   retentionDays: number | null;
+  /** The model that embeds: the built-in one, or a folder's; null: none does. */
+  embeddings: 'minilm' | { folder: string } | null;
   tools: 'all' | 'core';
   log: LogLevel;
   /** Where each value comes from: `default`, `environment` or `flag`. */
@@ -109,6 +111,7 @@ export function settingsOf(config: Config): { name: string; value: string; sourc
     MEMORY_STALE_AFTER: inWords(config.staleAfterMs),
     MEMORY_SYNC_CRON: config.syncCron ?? 'off',
     MEMORY_RETENTION: config.retentionDays === null ? 'off' : `${config.retentionDays}d`,
+    MEMORY_EMBEDDINGS: typeof config.embeddings === 'object' ? (config.embeddings?.folder ?? 'off') : config.embeddings,
     MEMORY_TOOLS: config.tools,
     MEMORY_LOG: config.log,
   };
@@ -223,6 +226,7 @@ function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'>
     staleAfterMs: durationOf('MEMORY_STALE_AFTER', text('MEMORY_STALE_AFTER') ?? '1h'),
     syncCron: cronOf('MEMORY_SYNC_CRON', text('MEMORY_SYNC_CRON') ?? '*/15 * * * *'),
     retentionDays: daysOf('MEMORY_RETENTION', text('MEMORY_RETENTION') ?? (text('DATABASE_URL') ? '90d' : 'off')),
+    embeddings: embeddingsOf(text('MEMORY_EMBEDDINGS') ?? 'minilm'),
     tools: oneOf('MEMORY_TOOLS', text('MEMORY_TOOLS') ?? 'all', ['all', 'core'] as const),
     log: oneOf('MEMORY_LOG', text('MEMORY_LOG') ?? 'info', LOG_LEVELS),
     sources: Object.fromEntries(VARIABLES.map(({ name }) => [name, values[name]?.source ?? 'default'])),
@@ -329,6 +333,21 @@ function cronOf(name: string, text: string): string | null {
   if (problem !== null)
     throw bad(name, problem, 'Write it as cron does, e.g. `*/15 * * * *` for every 15 minutes, or off.');
   return text;
+}
+
+/** A model's name, or the folder of one; null: `off`. */
+function embeddingsOf(text: string): Config['embeddings'] {
+  const name = text.toLowerCase();
+  if (name === 'off') return null;
+  if (['minilm', 'all-minilm-l6-v2'].includes(name)) return 'minilm';
+  const folder = pathOf(text) as string;
+  if (!existsSync(folder))
+    throw bad(
+      'MEMORY_EMBEDDINGS',
+      'names neither a model that is known nor a folder that is there',
+      'Use minilm, off, or the path of a folder with config.json, tokenizer.json and model.safetensors.',
+    );
+  return { folder };
 }
 
 /** Whole days; null: `off`. */

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Config, readConfig, settingsOf, VARIABLES } from '../src/config.js';
@@ -178,6 +178,17 @@ const VALUES: Record<
     ],
     bad: ['31d', '1', '1 hour', '-1h', '1.5h', 'soon', '999999999d'].map((value) => [value, /between 0s and 30d/]),
   },
+  MEMORY_EMBEDDINGS: {
+    field: 'embeddings',
+    initial: 'minilm',
+    good: [
+      ['off', null],
+      ['MiniLM', 'minilm'],
+      ['all-MiniLM-L6-v2', 'minilm'],
+      [tmpdir(), { folder: tmpdir() }],
+    ],
+    bad: [['gpt-9', /names neither a model/]],
+  },
   MEMORY_TOOLS: {
     field: 'tools',
     initial: 'all',
@@ -315,7 +326,7 @@ test('an unknown MEMORY_ name is a warning, without its value', () => {
 
 test('what a later version will know is said to have no effect; encryption is refused rather than left out', () => {
   const later = {
-    MEMORY_EMBEDDINGS: 'x',
+    MEMORY_ALERT_URL: 'hunter2secret',
   };
   const { warnings } = readConfig([], later).config;
   expect(warnings.map((each) => each.split(' ')[0]).sort()).toEqual(Object.keys(later).sort());

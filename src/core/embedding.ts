@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Chunk, chunksOf } from '../search/chunk.js';
@@ -129,6 +130,31 @@ export function createEmbedding(options: EmbeddingOptions) {
     } while (newer);
   }
 
+  /** Takes away the vectors of passages that no document has any more, and those of other models. */
+  async function sweep(): Promise<void> {
+    const used = createNames();
+    for await (const { chunks } of documents())
+      for (let at = 0; at < chunks.length; at += NAME_BYTES) used.add(chunks, at);
+    for (let from = 0, full = true; full; ) {
+      stop.signal.throwIfAborted();
+      const rows = await mirror.vectorNames(embedder.model, from, LIMITS.vectorRows);
+      const unused = rows.filter(({ name }) => used.rowOf(name) < 0).map(({ row }) => row);
+      if (unused.length > 0) await mirror.dropVectors(unused);
+      full = rows.length === LIMITS.vectorRows;
+      from = (rows.at(-1)?.row ?? from) + 1;
+    }
+    while ((await mirror.dropOtherModels(embedder.model, LIMITS.vectorRows)) > 0) stop.signal.throwIfAborted();
+  }
+
+  /** Once a week, by whoever comes first. */
+  async function sweepSometimes(): Promise<void> {
+    const wish = { name: 'vectors', holder: randomUUID(), ttlMs: LIMITS.leaseMs };
+    const taken = await mirror.acquire({ ...wish, restMs: LIMITS.retentionMs, failedRestMs: 0 });
+    if (taken === null) return;
+    await sweep();
+    await mirror.release(wish.name, wish.holder, { outcome: 'ok', note: '' });
+  }
+
   async function pass(): Promise<Pass> {
     newer = false;
     const release = await mutex.acquire('embedding', 0, stop.signal);
@@ -138,6 +164,7 @@ export function createEmbedding(options: EmbeddingOptions) {
       if (generation === doneAt) return 'done';
       await walk();
       doneAt = generation;
+      await sweepSometimes();
       return 'done';
     } finally {
       release();
@@ -190,28 +217,6 @@ export function createEmbedding(options: EmbeddingOptions) {
       }
       const { model } = embedder;
       return { model, state: embedder.state(), passages, embedded, working: working !== undefined };
-    },
-
-    /** Takes away the vectors of passages that no document has any more, and those of other models. Gives how many. */
-    async sweep(signal: AbortSignal): Promise<number> {
-      const used = createNames();
-      for await (const { chunks } of documents())
-        for (let at = 0; at < chunks.length; at += NAME_BYTES) used.add(chunks, at);
-      let dropped = 0;
-      for (let from = 0; ; ) {
-        signal.throwIfAborted();
-        const rows = await mirror.vectorNames(embedder.model, from, LIMITS.vectorRows);
-        const unused = rows.filter(({ name }) => used.rowOf(name) < 0).map(({ row }) => row);
-        if (unused.length > 0) await mirror.dropVectors(unused);
-        dropped += unused.length;
-        if (rows.length < LIMITS.vectorRows) break;
-        from = (rows.at(-1)?.row ?? from) + 1;
-      }
-      for (let some: number = LIMITS.vectorRows; some === LIMITS.vectorRows; dropped += some) {
-        signal.throwIfAborted();
-        some = await mirror.dropOtherModels(embedder.model, LIMITS.vectorRows);
-      }
-      return dropped;
     },
 
     async close(): Promise<void> {

@@ -12,6 +12,8 @@ import type { Filter, Found, View } from './ports.js';
 
 /** What passages mean. */
 export interface Semantics {
+  /** Before a snapshot is taken: brings what was embedded since into memory. Never throws. */
+  ready(): Promise<void>;
   /** Null where nothing is embedded yet, or the model cannot be had in time: then words alone decide. */
   compare(text: string, documents: Found['documents']): Promise<Meaning | null>;
   /** Changes whenever the same question may be answered in another way though the memory is the same. */

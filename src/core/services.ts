@@ -1,4 +1,5 @@
 import type { Conflicts } from './conflicts.js';
+import type { Embedding } from './embedding.js';
 import type { Ephemeral } from './ephemeral.js';
 import type { Held } from './held.js';
 import type { Jobs } from './job.js';
@@ -28,6 +29,8 @@ export interface Services {
   shelf: Shelf;
   /** Null where meaning is not compared. */
   semantics: Semantics | null;
+  /** How far embedding is; null where it is switched off. */
+  embedding: Pick<Embedding, 'describe'> | null;
   workplace: Workplace;
   jobs: Jobs;
 }

@@ -115,15 +115,16 @@ export const VARIABLES = [
     value: 'days|off',
     about: 'after how long without a reader a content stays at the origin only; default off, 90d with DATABASE_URL',
   },
+  {
+    name: 'MEMORY_EMBEDDINGS',
+    flag: 'embeddings',
+    value: 'minilm|path|off',
+    about:
+      'the language model that compares meaning: all-MiniLM-L6-v2, which is built in (English), or a folder with another one of its kind; default minilm',
+  },
   { name: 'MEMORY_TOOLS', flag: 'tools', value: 'all|core', about: 'which tools are offered; default all' },
   { name: 'MEMORY_LOG', flag: 'log', value: 'level', about: `${LOG_LEVELS.join(', ')}; default info` },
 ] as const satisfies readonly Variable[];
 
 /** Known to the product but not to this version: named so that nobody waits for what they do. */
-export const LATER = [
-  'MEMORY_EMBEDDINGS',
-  'MEMORY_JWT_SECRET',
-  'MEMORY_JWKS_URL',
-  'MEMORY_ALERT_URL',
-  'MEMORY_ENCRYPTION_KEY',
-];
+export const LATER = ['MEMORY_JWT_SECRET', 'MEMORY_JWKS_URL', 'MEMORY_ALERT_URL', 'MEMORY_ENCRYPTION_KEY'];

@@ -1,4 +1,4 @@
-import { bestThree, createMatrix, type Matrix, packNames } from '../search/matrix.js';
+import { bestThree, createMatrix, packNames } from '../search/matrix.js';
 import { explain } from './errors.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
@@ -6,12 +6,6 @@ import type { Mirror } from './ports.js';
 import type { Semantics } from './searcher.js';
 import type { Embedder } from './vector-ports.js';
 import { within } from './within.js';
-
-/** What a query means beside the passages. */
-export interface Meaning extends Semantics {
-  /** Changes whenever more is embedded: part of an answer's name in the cache. */
-  version: string;
-}
 
 export interface VectorsOptions {
   mirror: Pick<Mirror, 'vectors'>;
@@ -71,62 +65,59 @@ export function createFollower<R extends Numbered>(
 
 /** The vectors of the mirror in memory, from the first search on until nobody searches any more. */
 export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdleMs }: VectorsOptions) {
-  let held: ReturnType<typeof hold> | undefined;
+  let matrix = createMatrix(embedder.dimensions);
+  let follower = followed();
   let idle: NodeJS.Timeout | undefined;
   let told = '';
 
-  function hold() {
-    let matrix = createMatrix(embedder.dimensions);
-    const follower = createFollower((fromRow, limit) => mirror.vectors(embedder.model, fromRow, limit), {
+  function followed() {
+    return createFollower((fromRow, limit) => mirror.vectors(embedder.model, fromRow, limit), {
       begin() {
         matrix = createMatrix(embedder.dimensions);
       },
       take: ({ name, vector }) => matrix.add(name, vector),
     });
-    return { follower, matrix: () => matrix };
   }
 
-  async function compare(query: string): Promise<Meaning | null> {
-    // Nothing is loaded where nothing is embedded.
-    if (held === undefined && (await mirror.vectors(embedder.model, 0, 1)).length === 0) return null;
-    held ??= hold();
-    const { follower, matrix } = held;
-    const [vector] = await Promise.all([embedder.query(query), follower.catchUp()]);
-    return meaningOf(matrix(), vector, `${embedder.model}:${follower.row}`);
+  function letGo(): void {
+    clearTimeout(idle);
+    matrix = createMatrix(embedder.dimensions);
+    follower = followed();
   }
 
-  return {
-    /** Null where nothing is embedded, or the model does not answer in time: then words alone speak. Never throws. */
-    async of(query: string): Promise<Meaning | null> {
+  /** Null where it fails or takes too long: the search goes on without. */
+  async function bounded<T>(work: () => Promise<T>): Promise<T | null> {
+    clearTimeout(idle);
+    try {
+      return await within(LIMITS.embedQueryMs, work());
+    } catch (error) {
+      const why = explain(error);
+      if (why !== told) log.warn('meaning not compared', { why });
+      told = why;
+      return null;
+    } finally {
       clearTimeout(idle);
-      try {
-        return await within(LIMITS.embedQueryMs, compare(query));
-      } catch (error) {
-        const why = explain(error);
-        if (why !== told) log.warn('meaning not compared', { why });
-        told = why;
-        return null;
-      } finally {
-        clearTimeout(idle);
-        idle = setTimeout(() => {
-          held = undefined;
-        }, idleMs).unref();
-      }
-    },
-    close(): void {
-      clearTimeout(idle);
-      held = undefined;
-    },
-  };
-}
+      idle = setTimeout(letGo, idleMs).unref();
+    }
+  }
 
-export type Vectors = ReturnType<typeof createVectors>;
-
-function meaningOf(matrix: Matrix, query: Float32Array, version: string): Meaning {
-  const cosines = matrix.cosines(query);
-  return {
-    version,
-    nearness: (documents) => bestThree(matrix.names, cosines, documents),
-    passage: (name) => cosines[matrix.names.rowOf(packNames([name]))] ?? Number.NaN,
+  const semantics: Semantics = {
+    async ready() {
+      await bounded(() => follower.catchUp());
+    },
+    async compare(text, documents) {
+      const at = matrix;
+      // Without a vector to compare with, the model is not loaded.
+      if (at.names.size === 0) return null;
+      return bounded(async () => {
+        const cosines = at.cosines(await embedder.query(text));
+        return {
+          best: bestThree(at.names, cosines, documents),
+          passage: (name) => cosines[at.names.rowOf(packNames([name]))] ?? Number.NaN,
+        };
+      });
+    },
+    state: () => `${embedder.model} ${follower.row}`,
   };
+  return { ...semantics, close: letGo };
 }

@@ -24,6 +24,8 @@ export const memoryStatus = defineOperation({
     conflicts: z.array(z.object({ id: z.string(), of: z.string() })),
     tiers: z.array(tier),
     syncs: z.array(z.object({ reason: z.string(), result: z.string(), finishedAtMs: z.number() })),
+    /** How much of what it holds can be found by its meaning; null where that is switched off, or cannot be told. */
+    meaning: z.object({ model: z.string(), state: z.string(), passages: z.number(), embedded: z.number() }).nullable(),
     /** What servers do by themselves: how it last ended, and when it is next. */
     jobs: z.string(),
     alerts: z.array(z.string()),
@@ -87,6 +89,7 @@ export const memoryStatus = defineOperation({
     });
     const jobs = await services.jobs.states();
     alerts.push(...jobAlerts(jobs));
+    const meaning = stand && services.embedding ? await services.embedding.describe().catch(() => null) : null;
     const cache = await services.shelf.describe();
     if (cache !== null) {
       const { lastFailure } = cache;
@@ -121,6 +124,7 @@ export const memoryStatus = defineOperation({
       conflicts: lost.slice(0, LIMITS.reportedConflicts).map(({ name, document }) => ({ id: name, of: document.id })),
       tiers,
       syncs: (syncs ?? []).map(({ reason, result, finishedAtMs }) => ({ reason, result, finishedAtMs })),
+      meaning,
       jobs: jobsLine(jobs),
       alerts,
     };
@@ -142,11 +146,17 @@ export const memoryStatus = defineOperation({
       output.syncs.length === 0
         ? 'No syncs yet.'
         : `Last syncs: ${output.syncs.map((each) => `${each.result} ${age(Math.max(0, Date.now() - each.finishedAtMs))} ago (${each.reason})`).join('; ')}`,
+      ...(output.meaning ? [meaningLine(output.meaning)] : []),
       `Jobs: ${output.jobs}`,
       ...(output.alerts.length === 0 ? ['No alerts.'] : output.alerts.map((alert) => `ALERT ${alert}`)),
     ].join('\n');
   },
 });
+
+function meaningLine({ model, state, passages, embedded }: { [name: string]: string | number }): string {
+  const left = embedded === passages ? '' : '; a server works on the others';
+  return `Meaning: ${embedded} of ${passages} passages by ${model} (${state})${left}`;
+}
 
 /** Ids of notes are made from titles, so they are stored text; ours are not. */
 function conflictLines(conflicts: { id: string; of: string }[]): string[] {

@@ -96,6 +96,8 @@ export const searchMemory = defineOperation({
       );
     const limit = input.limit ?? LIMITS.searchDefault;
     const semantics = services.semantics;
+    // Not within the snapshot, which holds a connection that this one would wait for.
+    await semantics?.ready();
     const { value, provenance: from } = await services.reader.read(
       caller,
       input.consistency,

@@ -128,13 +128,6 @@ function scan(block: Int8Array, scales: Float32Array, query: Float32Array, found
   }
 }
 
-/** The cosines of one document's passages, in their order; NaN for those without a vector. */
-export function cosinesOf(names: Names, cosines: Float32Array, chunks: Uint8Array): Float32Array {
-  const found = new Float32Array(chunks.length / NAME_BYTES);
-  for (let i = 0; i < found.length; i++) found[i] = cosines[names.rowOf(chunks, i * NAME_BYTES)] ?? Number.NaN;
-  return found;
-}
-
 /** Of each document the three greatest cosines of its passages, descending: three elements a document, NaN where there is none. */
 export function bestThree(names: Names, cosines: Float32Array, documents: { chunks: Uint8Array }[]): Float64Array {
   const best = new Float64Array(documents.length * 3).fill(Number.NaN);

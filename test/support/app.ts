@@ -24,7 +24,12 @@ export async function openApp(
   cacheMs?: number,
 ): Promise<TestApp> {
   const home = environment.MEMORY_HOME ?? tempFolder();
-  const { config } = readConfig([], { MEMORY_PROJECT: 'test/project', ...environment, MEMORY_HOME: home });
+  const { config } = readConfig([], {
+    MEMORY_PROJECT: 'test/project',
+    MEMORY_EMBEDDINGS: 'off',
+    ...environment,
+    MEMORY_HOME: home,
+  });
   const logged: string[] = [];
   const log = createLog('debug', (line) => logged.push(line));
   const app = await createApp(config, log, cacheMs);

@@ -11,6 +11,8 @@ export function serverEnvironment(extra: Record<string, string> = {}): Record<st
     PATH: process.env.PATH ?? '',
     HOME: extra.MEMORY_HOME ?? '/nonexistent',
     MEMORY_LOG: 'error',
+    // A model in each of many servers at once is more than a machine has.
+    MEMORY_EMBEDDINGS: 'off',
     MEMORY_PROJECT: 'test/project',
     ...extra,
   };

@@ -24,6 +24,7 @@ export async function ours(judged: Judged, name: string, mirror: Mirror, meaning
     async ask(query, project) {
       const read = readQuery(query);
       const semantics: Semantics | null = meaning && {
+        ready: async () => {},
         compare: async (_text, documents) => {
           const found = documents.map(({ path }) => ids.get(path) ?? '');
           return { best: meaning.nearness(read.text, found), passage: () => Number.NaN };
