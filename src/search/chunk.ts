@@ -187,24 +187,28 @@ function classOf(character: string): 'space' | 'latin' | 'digit' | 'letter' | 'u
 
 /**
  * How long a text is to a reader, and to the model. Its word pieces are counted without its vocabulary: a Latin word or a
- * number at two characters to a piece, what is long or of another script at one. Hardly ever less than it is.
+ * number at two characters to a piece, what is long, mixed or of another script at one. Hardly ever less than it is.
  */
 function measured(text: string, at: number): Piece {
   let words = 0;
   let tokens = 0;
   let inWord = false;
-  let run = 0;
-  let before = 'space';
+  let latin = 0;
+  let digits = 0;
   const endRun = () => {
-    tokens += run <= (before === 'digit' ? 4 : 14) ? Math.ceil(run / 2) : run;
-    run = 0;
+    const random = (latin > 0 && digits > 0) || latin > 14 || digits > 4;
+    tokens += random ? latin + digits : Math.ceil((latin + digits) / 2);
+    latin = 0;
+    digits = 0;
   };
   for (const character of text) {
     const kind = CLASSES[character.charCodeAt(0)] ?? classOf(character);
-    if (kind !== before) endRun();
-    before = kind;
-    if (kind === 'latin' || kind === 'digit') run++;
-    else if (kind !== 'space') tokens++;
+    if (kind === 'latin') latin++;
+    else if (kind === 'digit') digits++;
+    else {
+      endRun();
+      if (kind !== 'space') tokens++;
+    }
     if (kind === 'unspaced') words += 1 / 3;
     else if (kind === 'space') inWord = false;
     else if (kind !== 'mark' && !inWord) {

@@ -52,7 +52,8 @@ export function createEmbedder({ folder, idleMs = LIMITS.modelIdleMs }: Embedder
       if (closed) return;
       const made = new Worker(enginePath(), {
         workerData: { weightsPath, tokenizerPath, configPath, maxTokens },
-        // Stdout is the protocol's.
+        // Loaders and flags of whoever started us are not meant for it; stdout is the protocol's.
+        execArgv: [],
         stdout: true,
       });
       worker = made;

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { chunkName, chunksOf } from '../../src/search/chunk.js';
 
 const words = (text: string) => text.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
-const sentence = (count: number, of: string) => `${Array.from({ length: count }, (_, at) => `${of}${at}`).join(' ')}.`;
+const letters = (at: number) => String.fromCharCode(97 + (at % 26), 97 + (at % 7));
+const sentence = (count: number, of: string) =>
+  `${Array.from({ length: count }, (_, at) => of + letters(at)).join(' ')}.`;
 
 describe('passages to embed', () => {
   test('short paragraphs and turns are joined, with the headings above them', () => {
@@ -11,7 +13,7 @@ describe('passages to embed', () => {
       '\n',
     );
     const chunks = chunksOf(`# Day one\n\n${turns}\n\n## Day two\n\nWe went home.\n`);
-    expect(chunks[0]?.text).toMatch(/^Day one Anna: a0 a1 .* Anna: b0/);
+    expect(chunks[0]?.text).toMatch(/^Day one Anna: aaa abb .* Anna: baa/);
     expect(chunks.at(-1)?.text).toBe('Day two We went home.');
     for (const { text } of chunks.slice(0, -1)) expect(words(text)).toBeLessThanOrEqual(75);
     expect(chunks).toHaveLength(5);
