@@ -92,6 +92,8 @@ export const LIMITS = {
   githubHistories: 100,
   githubVersions: 20,
   githubTimes: 100,
+  /** Pages of a hundred commits that are gone through for what was there at a time. */
+  githubPastPages: 50,
   /** One request to the git data API. */
   githubRequestBytes: 2_400_000,
 

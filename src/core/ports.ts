@@ -13,6 +13,9 @@ export interface Head {
 /** Where a branch points to; its tree takes another question. */
 export type Tip = Pick<Head, 'commit'>;
 
+/** A commit of the past: as a time (ms since 1970), or as a commit's id, whole or its first digits, in lower-case hex. */
+export type Moment = { beforeMs: number } | { commit: string };
+
 /** One file of a commit's tree that concerns us. */
 export interface TreeEntry {
   path: string;
@@ -91,6 +94,13 @@ export interface Origin {
   read(blobs: string[]): Promise<Map<string, Uint8Array>>;
   /** When each path was last changed, in ms since 1970; best effort. */
   times(commit: string, paths: Set<string>): Promise<Map<string, number>>;
+  /**
+   * Which commit the branch was at, and its committer's time in ms since 1970. For a time: the first one on the way from
+   * `head` along first parents that is not after it, as `git rev-list --first-parent --before` has it; null where all are.
+   * For an id: that commit, where it is in the history of `head`. Throws `not_found` where none there has it,
+   * `invalid_input` where several do, `refused` where the way is longer than can be asked for.
+   */
+  asOf(head: string, moment: Moment): Promise<(Tip & { timeMs: number }) | null>;
   /** The paths at which that blob stands, or ever stood, in the history of a commit. */
   everHeld(commit: string, files: { path: string; blob: string }[]): Promise<Set<string>>;
   /** All changes or none, as one commit on `expected`. */

@@ -34,13 +34,14 @@ export function idOf(file: ForeignFile): string {
   return path.endsWith('.md"') ? `${path.slice(0, -4)}"` : path.replace(/\.md$/, '');
 }
 
-/** Writes one commit with all files, by real git, in a second for 10,000; on top of what `branch` has; `gone` are paths to remove. */
+/** Writes one commit with all files, by real git, in a second for 10,000; on top of what `branch` has; `gone` are paths to remove, `merged` further parents. */
 export function importFiles(
   gitDir: string,
   files: ForeignFile[],
   branch = 'main',
   at = IMPORTED_AT,
   gone: Buffer[] = [],
+  merged: string[] = [],
 ): void {
   const seconds = Math.floor(Date.parse(at) / 1000);
   const ref = `refs/heads/${branch}`;
@@ -49,6 +50,7 @@ export function importFiles(
   ];
   const exists = tryGit(gitDir, 'rev-parse', '--verify', '--quiet', ref);
   if (exists) parts.push(Buffer.from(`from ${exists}\n`));
+  for (const parent of merged) parts.push(Buffer.from(`merge ${parent}\n`));
   for (const { path, bytes, mode = '100644' } of files) {
     const name = quoted(Buffer.from(path));
     if (mode === '160000') parts.push(Buffer.from(`M 160000 ${bytes.toString('latin1')} ${name}\n`));

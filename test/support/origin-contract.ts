@@ -18,6 +18,8 @@ export interface OriginUnderTest {
   again(): Promise<Origin>;
   /** A commit by somebody else; `at` is its time. Returns its id. */
   outside(files: OutsideFile[], at?: string): Promise<string>;
+  /** The same with a further parent and no changes. */
+  merge(parent: string, at: string): Promise<string>;
   /** Moves the branch to a commit, whatever it was at. */
   force(commit: string): Promise<void>;
   /** Everything at the head, by the path's bytes as text. */
@@ -406,6 +408,51 @@ export function originContract(name: string, make: MakeOrigin, options: Contract
       expect((await origin.list(aside)).entries.map(({ path }) => path).sort()).toEqual(
         ['aside.md', 'drop.md', 'edit.md', 'keep.md', 'move.md'].sort(),
       );
+    });
+
+    test('which commit the branch was at', async () => {
+      const { origin, again, outside, merge, force } = await make();
+      const at = (hour: number) => Date.UTC(2024, 0, 10, hour);
+      const iso = (hour: number) => new Date(at(hour)).toISOString();
+      const first = await outside([{ path: 'a.md', content: text('1') }], iso(1));
+      const twin = await outside([{ path: 'a.md', content: text('2') }], iso(1));
+      const second = await outside([{ path: 'a.md', content: text('3') }], iso(3));
+      const early = await outside([{ path: 'a.md', content: text('4') }], iso(2));
+      const branched = await outside([{ path: 'side.md', content: text('side') }], iso(4));
+      await force(early);
+      const later = await outside([{ path: 'a.md', content: text('5') }], iso(6));
+      const merged = await merge(branched, iso(5));
+      const head = await outside([{ path: 'a.md', content: text('6') }], iso(8));
+      const lost = await outside([{ path: 'a.md', content: text('lost') }], iso(9));
+      await force(head);
+      for (const each of [origin, await again()]) {
+        const was = async (timeMs: number, from = head) =>
+          (await each.asOf(from, { beforeMs: timeMs }))?.commit ?? null;
+        expect(await each.asOf(head, { beforeMs: at(8) })).toEqual({ commit: head, timeMs: at(8) });
+        expect(await was(at(24))).toBe(head);
+        // The newest on the way back that is not later: the merge says less than its first parent, and comes after it.
+        expect(await was(at(7))).toBe(merged);
+        expect(await was(at(6))).toBe(merged);
+        expect(await was(at(6) - 1, later)).toBe(early);
+        // Not by way of the second parent.
+        expect(await was(at(5) - 1)).toBe(early);
+        expect(await was(at(4))).toBe(early);
+        expect(await was(at(3))).toBe(early);
+        expect(await was(at(3), second)).toBe(second);
+        expect(await was(at(3) - 1, second)).toBe(twin);
+        // Two in one second: the later one; of a second that has begun, also before its end.
+        expect(await was(at(1))).toBe(twin);
+        expect(await was(at(1) + 999)).toBe(twin);
+        expect(await was(at(1) - 1)).toBeNull();
+        expect(await was(-1)).toBeNull();
+
+        expect(await each.asOf(head, { commit: first })).toEqual({ commit: first, timeMs: at(1) });
+        expect(await each.asOf(head, { commit: head.slice(0, 12) })).toEqual({ commit: head, timeMs: at(8) });
+        expect((await each.asOf(head, { commit: branched }))?.commit).toBe(branched);
+        for (const commit of [nowhere, nowhere.slice(0, 10), lost, lost.slice(0, 12), idOf('1'), 'abcdef0'])
+          await expect(each.asOf(head, { commit })).rejects.toMatchObject({ code: 'not_found' });
+        await expect(each.asOf(early, { commit: head })).rejects.toMatchObject({ code: 'not_found' });
+      }
     });
 
     test('what a path ever held', async () => {

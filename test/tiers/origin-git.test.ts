@@ -48,6 +48,10 @@ for (const format of ['sha1', 'sha256'] as const) {
           );
           return git(folder, 'rev-parse', 'main');
         },
+        async merge(parent, at) {
+          importFiles(folder, [], 'main', at, [], [parent]);
+          return git(folder, 'rev-parse', 'main');
+        },
         force: async (commit) => void git(folder, 'update-ref', 'refs/heads/main', commit),
         async files() {
           expect(git(folder, 'fsck', '--strict', '--no-dangling', '--connectivity-only')).toBe('');
@@ -112,7 +116,7 @@ const part = fc
   .map((bytes) => Buffer.from(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x61 : byte))))
   .filter(
     (bytes) =>
-      !/^(\.{1,2}|\.git.*|git~\d+)$/i.test(bytes.toString('latin1').replace(/[ .]+$/, '')) &&
+      !/^(|\.git.*|git~\d+)$/i.test(bytes.toString('latin1').replace(/[ .]+$/, '')) &&
       !/\\|:/.test(bytes.toString('latin1')),
   );
 

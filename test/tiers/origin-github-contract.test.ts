@@ -20,6 +20,7 @@ for (const graphql of [true, false]) {
       origin: openGitHub(site, { name }),
       again: async () => openGitHub(site, { name }),
       outside: (files, at) => outside(repository, files, at),
+      merge: (parent, at) => merge(repository, parent, at),
       force: (commit) => site.forcePush('main', commit, repository),
       files: () => site.files(undefined, repository),
       subjects: async () =>
@@ -52,6 +53,19 @@ for (const graphql of [true, false]) {
     });
     await rest.git.updateRef({ owner, repo, ref: 'heads/main', sha: commit.data.sha });
     return commit.data.sha;
+  }
+
+  async function merge(repository: string, parent: string, at: string): Promise<string> {
+    const { rest } = client(site);
+    const [owner = '', repo = ''] = repository.split('/');
+    const head = site.head(undefined, repository);
+    const { tree } = (await rest.git.getCommit({ owner, repo, commit_sha: head })).data;
+    const author = { name: 'Somebody', email: 'somebody@example.com', date: at };
+    const { data } = await rest.git.createCommit({
+      ...{ owner, repo, message: 'merge', tree: tree.sha, parents: [head, parent], author, committer: author },
+    });
+    await rest.git.updateRef({ owner, repo, ref: 'heads/main', sha: data.sha });
+    return data.sha;
   }
 
   originContract(graphql ? 'GitHub' : 'GitHub without GraphQL', make, { dates: graphql, differences: true });

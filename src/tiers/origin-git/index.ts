@@ -8,6 +8,7 @@ import { createBranchWriter } from './branch.js';
 import { gitFailed, runGit } from './git.js';
 import { heldBlobs, pathTimes, runCollect } from './history.js';
 import { chooseBranch, ensureBareRepository, locateRepository, type Repository } from './locate.js';
+import { commitAsOf } from './past.js';
 import { pushCommit } from './push.js';
 import { createObjectReader } from './reader.js';
 import { createTrees } from './trees.js';
@@ -162,6 +163,7 @@ function createGitOrigin(
     },
 
     times: (commit, paths) => pathTimes(gitDir, commit, paths),
+    asOf: (head, moment) => commitAsOf(gitDir, objects, head, moment),
     everHeld: (commit, files) => heldBlobs(gitDir, commit, files),
 
     async commit(request: CommitRequest): Promise<CommitResult> {

@@ -5,6 +5,7 @@ import { createBlobs } from './blobs.js';
 import { type CallOptions, commitIdOf, createClient } from './client.js';
 import { createCommitter } from './commit.js';
 import { noBranch, noRepository, statusOf } from './failures.js';
+import { createPast } from './past.js';
 import { createPaths } from './paths.js';
 import { createRepository } from './repository.js';
 import { createTrees, differenceOf, type Entry, isOurs, listingOf } from './trees.js';
@@ -39,6 +40,7 @@ export function createGitHubOrigin(options: GitHubOriginOptions): Origin {
   const blobs = createBlobs(client, repository);
   const trees = createTrees(client);
   const paths = createPaths(client, repository, blobs, trees);
+  const past = createPast(client, repository);
   let last: string | null = null;
 
   /**
@@ -123,7 +125,8 @@ export function createGitHubOrigin(options: GitHubOriginOptions): Origin {
 
     head: () => head(),
 
-    list: async (id) => listingOf(await paths.list(id)),
+    // A tree of the past must not push out that of the head, which saves look at.
+    list: async (id) => listingOf(await paths.list(id, id === last)),
 
     async difference(from, to) {
       const changed = await trees.changed(from, to);
@@ -157,6 +160,7 @@ export function createGitHubOrigin(options: GitHubOriginOptions): Origin {
     read: (ids) => blobs.read(ids),
 
     times: (id, wanted) => paths.times(id, [...wanted]),
+    asOf: past.asOf,
     everHeld,
 
     async commit(request) {

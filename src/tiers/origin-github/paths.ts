@@ -105,12 +105,12 @@ export function createPaths(
     known.set(path, standing);
   }
 
-  async function list(commit: string): Promise<FullTree> {
+  async function list(commit: string, isKept = true): Promise<FullTree> {
     const known = whole.get(commit);
     if (known) return known;
     const tree = await trees.full(commit);
     for (const { sha, size } of tree.entries.values()) if (size !== undefined) blobs.sized(sha, size);
-    keepWhole(commit, tree);
+    if (isKept) keepWhole(commit, tree);
     return tree;
   }
 

@@ -221,6 +221,7 @@ export function createObjects(source: Source) {
     keepBlob,
     keepTree: (sha: string, entries: TreeEntry[]) => void trees.set(sha, entries),
     keepCommit: (kept: Commit) => void commits.set(kept.sha, kept),
+    knownCommits: () => [...commits.keys()],
     changedTree,
     walk,
     difference,

@@ -53,7 +53,7 @@ export function repositoryNode(context: GraphQLContext, repository: Repository) 
       oid ? objectNode(context, repository, oid) : atExpression(context, repository, expression ?? ''),
   };
 
-  /** `NAME` or `NAME:PATH`, where NAME is a branch, HEAD or a commit's id. */
+  /** `NAME` or `NAME:PATH`, where NAME is whatever stands for a commit. */
   async function atExpression(own: GraphQLContext, of: Repository, expression: string) {
     const [start = '', ...rest] = expression.split(':');
     const commit = await of.resolve(start);
@@ -121,8 +121,9 @@ export function commitNode(context: GraphQLContext, repository: Repository, comm
         node,
       );
     },
-    history: async ({ path, ...page }: Page & { path?: string | null }) => {
-      const all = await objects.history(commit.sha);
+    history: async ({ path, until, ...page }: Page & { path?: string | null; until?: string | null }) => {
+      const inTime = ({ committer }: Commit) => until == null || Date.parse(committer.date) <= Date.parse(until);
+      const all = (await objects.history(commit.sha)).filter(inTime);
       const wanted =
         path == null ? all.map(() => true) : await Promise.all(all.map((one) => objects.touches(one, path)));
       return connection(

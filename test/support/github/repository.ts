@@ -110,11 +110,29 @@ export function openRepository(emulator: Emulator, login: string, facts: Reposit
     for (const name of new Set([...branches.keys(), ...found.keys()])) moved(name, found.get(name));
   }
 
-  /** The commit a name stands for to a reader: a branch, HEAD, or an id of a commit. */
+  /** The commit a name stands for to a reader: a branch, HEAD, or an id of a commit, whole or so much of it that it is the only one; `~N` goes back along first parents. */
   async function resolve(name: string): Promise<string | undefined> {
+    const back = /^(.+)~(\d+)$/.exec(name);
+    if (back) return ancestor(await resolve(back[1] as string), Number(back[2]));
     const short = name.replace(/^(refs\/)?heads\//, '');
     const branch = visible(short === 'HEAD' ? current.default_branch : short);
-    return branch ?? (await objects.commit(name))?.sha;
+    return branch ?? (await objects.commit(name))?.sha ?? (await abbreviated(name));
+  }
+
+  async function ancestor(sha: string | undefined, generations: number): Promise<string | undefined> {
+    let at = sha;
+    for (let left = generations; left > 0 && at !== undefined; left--) at = (await objects.commit(at))?.parents[0];
+    return at;
+  }
+
+  async function abbreviated(prefix: string): Promise<string | undefined> {
+    if (!/^[0-9a-f]{4,39}$/.test(prefix)) return undefined;
+    for (const name of branches.keys()) {
+      const sha = head(name);
+      if (sha !== undefined) await objects.history(sha);
+    }
+    const found = objects.knownCommits().filter((sha) => sha.startsWith(prefix));
+    return found.length === 1 ? found[0] : undefined;
   }
 
   /**
