@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.js';
+import { createAsOf } from './core/as-of.js';
 import { createConflicts } from './core/conflicts.js';
 import { readDatabaseUrl } from './core/database-url.js';
 import { createEmbedding } from './core/embedding.js';
@@ -148,6 +149,7 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
       mirror,
       durable,
       reader,
+      asOf: createAsOf({ origin, reader, sync, log }),
       writer,
       sync,
       verify,

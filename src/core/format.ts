@@ -23,6 +23,12 @@ export function provenanceLine(provenance: Provenance): string {
   return [`${tier} ${at}, ${trust}`, ...skips, ...notes].join(' · ');
 }
 
+/** `as of commit 3f2a91c04d (2026-01-15 09:30 UTC)`; without a commit the time alone. */
+export function asOfLine({ commit, timeMs }: { commit: string | null; timeMs: number }): string {
+  const time = `${minute(timeMs)} UTC`;
+  return commit === null ? `as of ${time}` : `as of commit ${commit.slice(0, 10)} (${time})`;
+}
+
 /** Saves that are not known to be at the origin, in numbers. */
 export interface Unconfirmed {
   queued: number;

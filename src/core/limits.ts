@@ -155,6 +155,17 @@ export const LIMITS = {
   /** Saves in the cache whose mirror step failed. */
   cacheLate: 200,
 
+  // Looking back.
+  /** Times whose commits are remembered, and commits whose documents are. */
+  pastMoments: 200,
+  pastListings: 4,
+  /** Documents of the past that one answer is made of besides those that are still the same, and their bytes; as many are kept. */
+  pastDocuments: 4_000,
+  pastBytes: 24 * 1024 * 1024,
+  /** Of them, so many are asked for at a time: of the mirror, of the origin. */
+  pastRows: 64,
+  pastBlobs: 400,
+
   // Saves that wait for the origin.
   outboxAlert: 100,
   outboxEntries: 2_000,

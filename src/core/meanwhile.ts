@@ -127,6 +127,8 @@ function viewOf(get: View['get']): Reading {
     problems: elsewhere,
     newestSession: elsewhere,
     sameSave: elsewhere,
+    past: elsewhere,
+    versions: elsewhere,
     contents: elsewhere,
     content: elsewhere,
   };

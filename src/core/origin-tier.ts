@@ -17,6 +17,8 @@ export function originTier(origin: Origin, memory: Mirror, memorySync: Sync): Re
       return memory.snapshot((view) =>
         work({
           ...view,
+          // What there is at all is not only what is recent.
+          paths: async (caller) => (caller ? view.paths(caller) : memorySync.expected(head)),
           async get(caller, id) {
             const near = await view.get(caller, id);
             if (near || head === null) return near;

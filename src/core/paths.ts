@@ -47,3 +47,12 @@ export function pathOfId(id: string): string {
   if (id === '.md') return id;
   return id.startsWith('"') && id.endsWith('"') ? `${id.slice(0, -1)}.md"` : `${id}.md`;
 }
+
+/** By the dates in their paths, the newest first; those without any last. */
+export function newestFirst<T extends { path: string }>(entries: T[]): T[] {
+  const stamp = (path: string) => /\d{4}-?\d{2}-?\d{2}(T?\d{4,9})?/.exec(path)?.[0].replaceAll('-', '') ?? '';
+  return entries
+    .map((entry) => ({ entry, key: stamp(entry.path) + entry.path }))
+    .sort((a, b) => (a.key < b.key ? 1 : -1))
+    .map(({ entry }) => entry);
+}

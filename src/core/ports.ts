@@ -160,11 +160,23 @@ export interface Found {
   documents: { doc: number; path: string; chunks: Uint8Array }[];
 }
 
+/** What stood at a path until another blob did, or none. */
+export interface Version {
+  path: string;
+  blob: string;
+  /** The commit by which it no longer stood there. */
+  untilCommit: string;
+  /** When the mirror learnt of that, by the database's clock. */
+  untilMs: number;
+  /** The document's own time. */
+  timeMs: number;
+}
+
 /** One consistent snapshot of the mirror. Every query filters by what the caller may see. */
 export interface View {
   state(): Promise<MirrorState>;
-  /** Every live path and its blob, unfiltered: for sync and verify. */
-  paths(): Promise<Map<string, string>>;
+  /** Live paths and their blobs: those that a caller may see; without one all, for sync and verify. */
+  paths(caller?: Caller): Promise<Map<string, string>>;
   get(caller: Caller, id: string): Promise<(Document & { content: Uint8Array | null }) | null>;
   list(
     caller: Caller,
@@ -185,13 +197,20 @@ export interface View {
   newestSession(project: string): Promise<{ path: string; title: string; timeMs: number } | null>;
   /** A document saved under this key, or with this body, by this author in this project. */
   sameSave(query: SameSave): Promise<Document | null>;
+  /**
+   * Contents by their blob ids, as far as they are kept here: of what is live and has that blob, and of superseded versions
+   * of that path. Of versions only the project is known here: whoever hands them out asks `maySee` of what they parse to.
+   */
+  past(caller: Caller, wanted: { path: string; blob: string }[]): Promise<Map<string, Uint8Array>>;
+  /** Superseded versions in the projects that a caller may see, in the order of their end; the same holds for them. */
+  versions(caller: Caller): Promise<Version[]>;
   /** Content of live documents in path order, for verification. */
   contents(afterPath: string, limit: number): Promise<(Document & { content: Uint8Array | null; indexed: boolean })[]>;
 }
 
 /** What an operation reads through. Documents that are handed out are remembered, so that they can be verified. */
 export interface Reading extends View {
-  content(document: Document): Promise<Uint8Array>;
+  content(document: Pick<Document, 'path' | 'blob'>): Promise<Uint8Array>;
 }
 
 export interface SameSave {

@@ -73,7 +73,7 @@ export function createRetention({ origin, mirror, durable, days, log }: Retentio
     },
 
     /** The origin gave a content that the mirror does not keep. */
-    fetched({ path, blob }: Document, content: Uint8Array): void {
+    fetched({ path, blob }: Pick<Document, 'path' | 'blob'>, content: Uint8Array): void {
       if (content.length > LIMITS.indexedBytes || restoreBytes > LIMITS.stageBytes) return;
       restoreBytes += content.length;
       toRestore.set(path, { path, blob, content });

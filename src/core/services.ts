@@ -1,3 +1,4 @@
+import type { AsOf } from './as-of.js';
 import type { Conflicts } from './conflicts.js';
 import type { Embedding } from './embedding.js';
 import type { Ephemeral } from './ephemeral.js';
@@ -18,6 +19,7 @@ export interface Services {
   mirror: Mirror;
   durable: Durable;
   reader: Reader;
+  asOf: AsOf;
   writer: Writer;
   sync: Sync;
   verify: Verify;

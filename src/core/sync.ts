@@ -6,7 +6,7 @@ import { shortHash } from './hash.js';
 import { indexDocument } from './index-document.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
-import { readablePath } from './paths.js';
+import { newestFirst, readablePath } from './paths.js';
 import { reach } from './points.js';
 import type { Durable, Head, Listing, Mirror, Mutex, Origin, Tip, TreeEntry } from './ports.js';
 
@@ -194,13 +194,7 @@ export function createSync({ origin, mirror, durable, mutex, log, lateHeadMs }: 
     const found = documentsOf(listed, await ignoreOf(listed.entries));
     told = { commit, notices: found.notices };
     if (newest === undefined || found.documents.length <= newest) return { ...found, tree: listed.tree };
-    const stamp = (path: string) => /\d{4}-?\d{2}-?\d{2}(T?\d{4,9})?/.exec(path)?.[0].replaceAll('-', '') ?? '';
-    const documents = found.documents
-      .map((entry) => ({ entry, key: stamp(entry.path) + entry.path }))
-      .sort((a, b) => (a.key < b.key ? 1 : -1))
-      .slice(0, newest)
-      .map(({ entry }) => entry);
-    return { documents, notices: found.notices, tree: listed.tree };
+    return { documents: newestFirst(found.documents).slice(0, newest), notices: found.notices, tree: listed.tree };
   }
 
   /** What was left out when this commit was last listed; an origin far away is not asked again only for that. */
@@ -354,6 +348,12 @@ export function createSync({ origin, mirror, durable, mutex, log, lateHeadMs }: 
     /** Whether `.strataignore` of a commit leaves a path out. */
     async leavesOut(commit: string, path: string): Promise<boolean> {
       return (await ignoreAt(commit)).ignore?.ignores(readablePath(path)) ?? false;
+    },
+
+    /** The documents of any commit, by its own `.strataignore`. */
+    async documentsAt(commit: string): Promise<TreeEntry[]> {
+      const listed = await origin.list(commit);
+      return documentsOf(listed, await ignoreOf(listed.entries)).documents;
     },
 
     /** What the mirror should hold at a head: path to blob id. */

@@ -71,6 +71,12 @@ export function projectFinder(
 
 export const consistency = z.enum(CONSISTENCY).optional();
 
+/** Of tools that can look back. */
+export const asOf = z.string().min(1).max(100).optional().describe('date or commit: as it was then');
+
+/** The commit that an answer was true at, and its time; null: now. */
+export const asOfAnswer = z.object({ commit: z.string().nullable(), timeMs: z.number() }).nullable();
+
 export const provenance: z.ZodType<Provenance> = z.object({
   tier: z.string(),
   commit: z.string().nullable(),

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { type Document, decodeText } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
-import { day, fence, kilobytes, provenanceLine } from '../core/format.js';
+import { asOfLine, day, fence, kilobytes, provenanceLine } from '../core/format.js';
 import { cleanId } from '../core/input.js';
+import { pathOfId } from '../core/paths.js';
 import type { Provenance } from '../core/provenance.js';
+import type { Consistency } from '../core/reader.js';
 import { headingOf } from '../search/markdown.js';
-import { consistency, defineOperation, provenance } from './operation.js';
+import { asOf, asOfAnswer, type Context, consistency, defineOperation, provenance } from './operation.js';
 import { unknownId } from './unknown-id.js';
 
 export const readMemory = defineOperation({
@@ -15,6 +17,7 @@ export const readMemory = defineOperation({
   input: z.strictObject({
     id: z.string().min(1),
     section: z.string().min(1).max(500).optional().describe('a heading in it'),
+    as_of: asOf,
     consistency,
   }),
   output: z.object({
@@ -29,6 +32,7 @@ export const readMemory = defineOperation({
     text: z.string(),
     /** The exact bytes, where they are not UTF-8 text. */
     base64: z.string().nullable(),
+    asOf: asOfAnswer,
     provenance,
   }),
   effect: 'read',
@@ -42,11 +46,14 @@ export const readMemory = defineOperation({
     examples: [
       'read sessions/owner/repo/2026/11/20261121T120000000Z-login-ab12',
       "read 20261121T120000000Z-login-ab12 --section 'Next steps'",
+      'read 20261121T120000000Z-login-ab12 --as-of 2026-12-01',
     ],
   },
 
-  async run(input, { services, caller }) {
+  async run(input, context) {
     const id = cleanId(input.id);
+    if (input.as_of !== undefined) return runAsOf(id, input.as_of, input, context);
+    const { services, caller } = context;
     const lost = /^conflicts\/(\d+)$/.exec(id)?.[1];
     if (lost !== undefined) {
       const { name, document, content } = await services.conflicts.get(caller, Number(lost));
@@ -95,7 +102,8 @@ export const readMemory = defineOperation({
     const whole = named ? '' : `\n${fence(`id: ${output.id}`, 'stored id')}`;
     const { tier } = output.provenance;
     const from = [IN_PROCESS.tier, IN_OUTBOX.tier, LOST.tier].includes(tier) ? tier : provenanceLine(output.provenance);
-    return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}\n${from}`;
+    const then = output.asOf === null ? '' : `${asOfLine(output.asOf)}, not now · `;
+    return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}\n${then}${from}`;
   },
 
   attachment(output) {
@@ -124,7 +132,38 @@ const LOST: Provenance = {
 /** Where a queued note comes from. */
 const IN_OUTBOX: Provenance = { ...IN_PROCESS, tier: 'outbox of this machine: queued, not at the origin yet' };
 
-function answerOf(found: Document & { content: Uint8Array }, section: string | undefined, from: Provenance) {
+/** The note as it was. What waits for the origin, or is nowhere else, was in no commit. */
+async function runAsOf(
+  id: string,
+  asOfText: string,
+  input: { section?: string; consistency?: Consistency },
+  { services, caller }: Context,
+) {
+  const then = await services.asOf.at(caller, asOfText, input.consistency);
+  const { value, provenance: from } = await services.reader.read(caller, input.consistency, 'fast', async (reading) => {
+    const found = await services.asOf.document(caller, reading, then, id);
+    if (found) return { ...found.document, content: found.content };
+    const when = asOfLine(then);
+    const now = await reading.get(caller, id.replace(/\.md$/, ''));
+    if (now)
+      throw new MemoryError(
+        'not_found',
+        `This note was not in the memory ${when}. It is now, dated ${day(now.timeMs)}.`,
+        'Ask for a later time, or leave `as_of` out.',
+      );
+    const known = (await reading.ids(caller)).filter((each) => then.entries.has(pathOfId(each)));
+    throw unknownId(id, known, `There was no note with this id ${when}.`);
+  });
+  const notes = then.note === null ? from.notes : [...from.notes, then.note];
+  return answerOf(value, input.section, { ...from, notes }, { commit: then.commit, timeMs: then.timeMs });
+}
+
+function answerOf(
+  found: Document & { content: Uint8Array },
+  section: string | undefined,
+  from: Provenance,
+  then: z.infer<typeof asOfAnswer> = null,
+) {
   const { text } = decodeText(found.content);
   const exact = Buffer.from(text, 'utf8').equals(found.content);
   const part = section === undefined ? { text, title: null } : sectionOf(text, section);
@@ -139,6 +178,7 @@ function answerOf(found: Document & { content: Uint8Array }, section: string | u
     section: part.title,
     text: part.text,
     base64: exact || section !== undefined ? null : Buffer.from(found.content).toString('base64'),
+    asOf: then,
     provenance: from,
   };
 }

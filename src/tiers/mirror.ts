@@ -16,6 +16,7 @@ import {
   toDocument,
 } from './rows.js';
 import { searchIndex } from './search-index.js';
+import { versionQueries } from './versions.js';
 
 /** A step that another one has overtaken: its transaction is rolled back. */
 export class Overtaken extends Error {}
@@ -23,6 +24,7 @@ export class Overtaken extends Error {}
 /** The statements that every SQL mirror shares, over one transaction's `query`. */
 export function mirrorStatements(origin: string, dialect: Dialect) {
   const index = searchIndex(origin, dialect);
+  const versionsOf = versionQueries(origin, dialect.elements);
 
   async function state(query: Query): Promise<MirrorState> {
     const [row] = await query(
@@ -203,8 +205,11 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
     const where = (caller: Caller, filter: Filter) => conditions(origin, caller, filter);
     return {
       state: () => state(query),
-      async paths() {
-        const rows = await query('SELECT path, blob FROM documents WHERE origin = $1 AND live = 1', [origin]);
+      ...versionsOf(query),
+      async paths(caller) {
+        const { text, values } =
+          caller === undefined ? { text: 'd.origin = $1 AND d.live = 1', values: [origin] } : where(caller, {});
+        const rows = await query(`SELECT d.path, d.blob FROM documents d WHERE ${text}`, values);
         return new Map(rows.map((row) => [String(row.path), String(row.blob)]));
       },
       async get(caller, id) {

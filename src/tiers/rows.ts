@@ -91,11 +91,7 @@ export function conditions(origin: string, caller: Caller, filter: Filter): { te
   const bind = (value: Value) => `$${values.push(value)}`;
   const owner = seesUnsigned(caller) ? `d.author IN ($2, '')` : 'd.author = $2';
   const parts = ['d.origin = $1', 'd.live = 1', `(d.privacy <> 'PRIVATE' OR ${owner})`];
-  // Not LIKE, which takes capital letters for small ones in SQLite and not in Postgres.
-  const inside = (prefix: string) => `substr(d.project, 1, length(CAST(${prefix} AS text))) = ${prefix}`;
-  const projects = (names: string[]) =>
-    `(${names.map((name) => `d.project = ${bind(name)} OR ${inside(bind(`${name}/`))}`).join(' OR ') || '1 = 0'})`;
-  if (caller.projects !== 'all') parts.push(projects(caller.projects));
+  if (caller.projects !== 'all') parts.push(inProjects('d.project', caller.projects, bind));
   if (filter.project !== undefined) parts.push(`d.project = ${bind(filter.project)}`);
   if (filter.kinds) parts.push(`d.kind IN (${filter.kinds.map((kind) => bind(kind)).join(', ')})`);
   if (filter.privacy !== undefined) parts.push(`d.privacy = ${bind(filter.privacy)}`);
@@ -104,6 +100,13 @@ export function conditions(origin: string, caller: Caller, filter: Filter): { te
   if (filter.afterMs !== undefined) parts.push(`d.time_ms >= ${bind(Math.ceil(filter.afterMs))}`);
   if (filter.beforeMs !== undefined) parts.push(`d.time_ms < ${bind(Math.ceil(filter.beforeMs))}`);
   return { text: parts.join(' AND '), values };
+}
+
+/** The column is one of those projects, or below one. */
+export function inProjects(column: string, names: string[], bind: (value: Value) => string): string {
+  // Not LIKE, which takes capital letters for small ones in SQLite and not in Postgres.
+  const inside = (prefix: string) => `substr(${column}, 1, length(CAST(${prefix} AS text))) = ${prefix}`;
+  return `(${names.map((name) => `${column} = ${bind(name)} OR ${inside(bind(`${name}/`))}`).join(' OR ') || '1 = 0'})`;
 }
 
 function escapeLike(text: string): string {

@@ -72,6 +72,7 @@ export function mirrorContract(name: string, open: () => Promise<MirrorUnderTest
     steps(open);
     reading(open);
     visibility(open);
+    past(open);
     searching(open);
     sharing(open);
   });
@@ -477,6 +478,8 @@ function visibility(open: Open): void {
       const ids = (documents: { id: string }[]) => documents.map(({ id }) => id).toSorted();
       expect(ids(await view.list(ann, {}, { limit: 100 }))).toEqual(may);
       expect((await view.ids(ann)).toSorted()).toEqual(may);
+      expect([...(await view.paths(ann)).keys()].toSorted()).toEqual(may.map((id) => `${id}.md`));
+      expect((await view.paths()).size).toBe(9);
       expect(await view.count(ann, {})).toBe(may.length);
       const hits = await hitsOf(view, ann, queryTerms('shared words'), {}, 100);
       expect(ids(hits.map(({ document }) => document))).toEqual(may.filter((id) => !id.endsWith('empty')));
@@ -505,6 +508,53 @@ function visibility(open: Open): void {
       for (const projects of [[], ['acm%'], ['a_me'], ['']]) {
         expect(await view.ids({ ...ann, projects }), projects.join()).toEqual([]);
       }
+    });
+  });
+}
+
+function past(open: Open): void {
+  test('what was superseded can be had by its path and blob, and what is live by its blob', async () => {
+    const { mirror } = await open();
+    const first = note('a.md', 'one', { project: 'acme' });
+    const second = note('a.md', 'two', { project: 'acme' });
+    const other = note('b.md', 'theirs', { project: 'other' });
+    const gone = note('c.md', 'gone', { project: 'acme/web' });
+    await put(mirror, [first, other, gone]);
+    const before = await mirror.clock();
+    await put(mirror, [second], { gone: ['c.md'], head: head('b') });
+    await put(mirror, [note('b.md', 'edited', { project: 'other' })], { head: head('c') });
+    const texts = (contents: Map<string, Uint8Array>) =>
+      [...contents].map(([blob, bytes]) => [blob, Buffer.from(bytes).toString().split('\n').at(-1)]).toSorted();
+    const nowhere = { path: 'a.md', blob: '1'.repeat(40) };
+    await mirror.snapshot(async (view) => {
+      const versions = await view.versions(everybody());
+      expect(versions.map(({ path, blob, untilCommit }) => [path, blob, untilCommit]).toSorted()).toEqual([
+        ['a.md', first.blob, head('b').commit],
+        ['b.md', other.blob, head('c').commit],
+        ['c.md', gone.blob, head('b').commit],
+      ]);
+      expect(versions.at(-1)?.path).toBe('b.md');
+      for (const { untilMs, timeMs } of versions) expect([untilMs >= before, timeMs]).toEqual([true, 1_000]);
+      const all = [first, second, other, gone, nowhere];
+      expect(texts(await view.past(everybody(), all))).toEqual(
+        [
+          [first.blob, 'one'],
+          [second.blob, 'two'],
+          [other.blob, 'theirs'],
+          [gone.blob, 'gone'],
+        ].toSorted(),
+      );
+      // A version is of its path, what is live of any.
+      const moved = [first, second].map(({ blob }) => ({ path: 'moved.md', blob }));
+      expect(texts(await view.past(everybody(), moved))).toEqual([[second.blob, 'two']]);
+      const ann: Caller = { ...everybody('ann'), projects: ['acme'] };
+      expect([...(await view.past(ann, all)).keys()].toSorted()).toEqual(
+        [first.blob, second.blob, gone.blob].toSorted(),
+      );
+      expect((await view.versions(ann)).map(({ path }) => path).toSorted()).toEqual(['a.md', 'c.md']);
+      expect(await view.versions({ ...ann, projects: [] })).toEqual([]);
+      expect(await view.past({ ...ann, projects: [] }, all)).toEqual(new Map());
+      expect(await view.past(ann, [])).toEqual(new Map());
     });
   });
 }
