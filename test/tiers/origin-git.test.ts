@@ -111,6 +111,28 @@ test('times are when each path was last changed, through merges too', async () =
   });
 });
 
+test('an abbreviated commit that is several is refused, with those it may be', async () => {
+  const folder = bare();
+  const commits = Array.from({ length: 1_500 }, (_, at) =>
+    ['commit refs/heads/main', `committer A <a@example.com> ${at} +0000`, 'data 1', 'x', ''].join('\n'),
+  );
+  execFileSync('git', ['-C', folder, 'fast-import', '--quiet'], { input: commits.join('\n') });
+  const origin = await open(folder);
+  const ids = git(folder, 'rev-list', 'main').split('\n');
+  const [head = ''] = ids;
+  // The same ids each time: everything in these commits is given.
+  const twice = ids.map((id) => id.slice(0, 4)).find((short, at, all) => all.indexOf(short) !== at) as string;
+  const both = ids.filter((id) => id.startsWith(twice));
+  await expect(origin.asOf(head, { commit: twice })).rejects.toMatchObject({
+    code: 'invalid_input',
+    message: expect.stringContaining(both[1]?.slice(0, 12) as string),
+  });
+  for (const commit of both) expect(await origin.asOf(head, { commit: commit.slice(0, 12) })).toMatchObject({ commit });
+  // Of two, the one that the branch has.
+  const older = both.at(-1) as string;
+  expect(await origin.asOf(older, { commit: twice })).toMatchObject({ commit: older });
+});
+
 const part = fc
   .uint8Array({ minLength: 1, maxLength: 12 })
   .map((bytes) => Buffer.from(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x61 : byte))))

@@ -1,4 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { LIMITS } from '../../src/core/limits.js';
+import { createClient } from '../../src/tiers/origin-github/client.js';
+import { createPast } from '../../src/tiers/origin-github/past.js';
+import { createRepository } from '../../src/tiers/origin-github/repository.js';
 import { client } from '../support/github/client.js';
 import { type GitHub, startGitHub } from '../support/github.js';
 import { openGitHub } from '../support/github-origin.js';
@@ -65,7 +69,26 @@ test('a long history is gone through in few requests, and never at the price of 
   await commits(site, 232, 340);
   expect((await asked(minute(151))).was).toEqual({ commit: made[151], timeMs: minute(151) });
   expect((await asked(minute(150.5))).was).toEqual({ commit: made[150], timeMs: minute(150) });
-  expect((await asked(minute(40))).was).toEqual({ commit: made[40], timeMs: minute(40) });
+  const { was, requests } = await asked(minute(40));
+  expect(was).toEqual({ commit: made[40], timeMs: minute(40) });
+  // With the merge on the way there is no shorter one; it has an end.
+  expect(requests).toBeGreaterThan(4);
+  const { token, apiUrl, owner, repo: name } = site;
+  const most = { readDeadlineMs: LIMITS.githubReadMs };
+  const asking = createClient({ ...most, apiUrl, token, owner, name });
+  const repository = createRepository({
+    ...most,
+    client: asking,
+    branch: undefined,
+    allowPublic: false,
+    onIgnore() {},
+  });
+  const past = createPast(asking, repository, 2);
+  expect((await past.asOf(site.head(), { beforeMs: minute(200) }))?.commit).toBe(made[200]);
+  await expect(past.asOf(site.head(), { beforeMs: minute(40) })).rejects.toMatchObject({
+    code: 'refused',
+    message: expect.stringContaining('More than 200 commits'),
+  });
 });
 
 test('without GraphQL the same is found page by page', async () => {

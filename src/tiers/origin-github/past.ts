@@ -57,7 +57,7 @@ const COMMIT = COMMITS.element;
 const COMPARISON = z.object({ status: z.enum(['ahead', 'behind', 'diverged', 'identical']) });
 
 /** Which commit in the history of `head` a moment names: see `Origin.asOf`. */
-export function createPast(client: Client, repository: Repository) {
+export function createPast(client: Client, repository: Repository, mostPages: number = LIMITS.githubPastPages) {
   async function before(head: string, beforeMs: number): Promise<Found | null> {
     if (beforeMs < 0) return null;
     // Whether `until` takes its own second in is not documented: one more does no harm to what is concluded from it.
@@ -66,7 +66,7 @@ export function createPast(client: Client, repository: Repository) {
     const known = new Map<string, Step>();
     let at: string | null = head;
     let next: string | null = null;
-    for (let pages = 0; pages < LIMITS.githubPastPages; pages++) {
+    for (let pages = 0; pages < mostPages; pages++) {
       const page: Page = await pageAt(head, next, until);
       for (const [commit, step] of page.steps) known.set(commit, step);
       for (let step = known.get(at); step; step = known.get(at)) {
@@ -85,7 +85,7 @@ export function createPast(client: Client, repository: Repository) {
     }
     throw new MemoryError(
       'refused',
-      `More than ${LIMITS.githubPastPages * PER_PAGE} commits, with merges among them, were made since then: GitHub cannot be asked that far back.`,
+      `More than ${mostPages * PER_PAGE} commits, with merges among them, were made since then: GitHub cannot be asked that far back.`,
       'Give the id of the commit instead of a date: the list of commits on GitHub can be gone through by date.',
     );
   }
