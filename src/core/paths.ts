@@ -48,7 +48,7 @@ export function pathOfId(id: string): string {
   return id.startsWith('"') && id.endsWith('"') ? `${id.slice(0, -1)}.md"` : `${id}.md`;
 }
 
-/** By the dates in their paths, the newest first; those without any last. */
+/** By the dates in their paths, the newest first; before them those without any, such as project records and patterns. */
 export function newestFirst<T extends { path: string }>(entries: T[]): T[] {
   const stamp = (path: string) => /\d{4}-?\d{2}-?\d{2}(T?\d{4,9})?/.exec(path)?.[0].replaceAll('-', '') ?? '';
   return entries

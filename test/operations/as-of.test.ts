@@ -4,6 +4,7 @@ import Database from 'libsql';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAsOf } from '../../src/core/as-of.js';
 import type { Caller } from '../../src/core/caller.js';
+import { LIMITS } from '../../src/core/limits.js';
 import { createLog } from '../../src/core/log.js';
 import { openApp, type TestApp } from '../support/app.js';
 import { startGitHub } from '../support/github.js';
@@ -294,7 +295,7 @@ test('what the mirror kept is believed only where it is what it says', async () 
   await app.call('sync_now');
   const [file = ''] = readdirSync(join(app.home, 'mirror')).filter((each) => each.endsWith('.db'));
   const database = new Database(join(app.home, 'mirror', file));
-  const { changes } = database.prepare("UPDATE versions SET content = 'forged'").run();
+  const { changes } = database.prepare('UPDATE versions SET content = ?').run([Buffer.from('forged')]);
   database.close();
   expect(changes).toBe(1);
   expect(await read(app, 'a', '2024-01-11')).toContain('one');
@@ -312,12 +313,15 @@ test('rules of that time say what was a note', async () => {
 
 test('without a mirror the past is read from the origin', async () => {
   const history = await localHistory();
-  await history.commit({ 'a.md': note('one'), 'b.md': note('same') }, '2024-01-10T10:00:00Z');
-  await history.commit({ 'a.md': note('two', { privacy: 'PRIVATE', author: 'ann' }) }, '2024-01-12T10:00:00Z');
+  await history.commit({ '2024-01-08.md': note('one'), '2024-01-09.md': note('same') }, '2024-01-10T10:00:00Z');
+  // More than are read then: the first is not among the newest.
+  const many = Array.from({ length: LIMITS.degradedDocuments }, (_, at) => [`new/${at}-2024-01-12.md`, note('new')]);
+  const hidden = { '2024-01-08.md': note('two', { privacy: 'PRIVATE', author: 'ann' }) };
+  await history.commit({ ...Object.fromEntries(many.slice(1)), ...hidden }, '2024-01-12T10:00:00Z');
   const app = await history.open({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, 'ann');
-  const answer = await read(app, 'a', '2024-01-11');
+  const answer = await read(app, '2024-01-08', '2024-01-11');
   expect(answer).toContain('one');
   expect(answer).toMatch(/as of commit .* · origin /);
   const past = await app.app.services.asOf.past(caller('bob'), '2024-01-11');
-  expect([[...past.same.keys()], past.others]).toEqual([['b.md'], []]);
+  expect([[...past.same.keys()], past.others]).toEqual([['2024-01-09.md'], []]);
 });
