@@ -56,7 +56,7 @@ const MEANS_IT = 0.3;
  * The best documents for a query, in one snapshot: the same on every mirror that stands at the same commit.
  */
 export async function search(
-  view: View,
+  view: Pick<View, 'corpus' | 'vocabulary' | 'documents'>,
   caller: Caller,
   query: Query,
   filter: Filter,
@@ -67,7 +67,8 @@ export async function search(
   const terms = [...new Set([...query.wanted.map(({ term }) => term), ...held])];
   let found = await view.corpus(caller, terms, filter);
   const has = (term: string) => (found.corpus.postings.get(term)?.docs.length ?? 0) > 0;
-  const unknown = query.wanted.map(({ term }) => term).filter((term) => !has(term));
+  // One for each word: an identifier that no note has as a whole is known by its parts.
+  const unknown = [...new Set(query.order)].filter((term) => !has(term));
   const guesses = await nearOf(view, unknown);
   const more = [...guesses.values()].flat();
   if (more.length > 0) found = await view.corpus(caller, [...terms, ...more.map(({ term }) => term)], filter);
@@ -124,7 +125,10 @@ export async function search(
   };
 }
 
-async function nearOf(view: View, unknown: string[]): Promise<Map<string, { term: string; weight: number }[]>> {
+async function nearOf(
+  view: Pick<View, 'vocabulary'>,
+  unknown: string[],
+): Promise<Map<string, { term: string; weight: number }[]>> {
   if (unknown.length === 0) return new Map();
   const vocabulary = await view.vocabulary();
   return new Map(

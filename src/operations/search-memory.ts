@@ -3,11 +3,14 @@ import { digestText } from '../core/digest.js';
 import { type Document, decodeText, KINDS, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
-import { day, fence, provenanceLine } from '../core/format.js';
+import { asOfLine, day, fence, provenanceLine } from '../core/format.js';
 import { withoutMatter } from '../core/frontmatter.js';
 import { cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
+import { pastView } from '../core/past-view.js';
+import type { Filter } from '../core/ports.js';
 import { projectName } from '../core/project.js';
+import type { Consistency } from '../core/reader.js';
 import { type Meaning, search } from '../core/searcher.js';
 import { tokenCounter } from '../core/tokens.js';
 import { analyse } from '../search/analyse.js';
@@ -15,7 +18,16 @@ import { chunksOf } from '../search/chunk.js';
 import { packPassages } from '../search/passages.js';
 import { type Query, readQuery } from '../search/query.js';
 import { filterOf, filters } from './list-sessions.js';
-import { budget, consistency, defineOperation, limitOf, provenance } from './operation.js';
+import {
+  asOf,
+  asOfAnswer,
+  budget,
+  type Context,
+  consistency,
+  defineOperation,
+  limitOf,
+  provenance,
+} from './operation.js';
 import { nearestProjects, unknownProject } from './unknown-project.js';
 
 export const searchMemory = defineOperation({
@@ -27,6 +39,7 @@ export const searchMemory = defineOperation({
     query: z.string().min(1).max(LIMITS.queryChars),
     ...filters,
     privacy: z.enum(PRIVACY).optional(),
+    as_of: asOf,
     limit: limitOf(LIMITS.searchMax),
     max_tokens: budget,
     consistency,
@@ -67,6 +80,7 @@ export const searchMemory = defineOperation({
     ),
     /** Words that no note has, and terms of notes that are like them. */
     unknown: z.array(z.object({ word: z.string(), near: z.array(z.string()) })),
+    asOf: asOfAnswer,
     /** Whether meaning was compared, too. */
     semantic: z.boolean(),
     /** Names like the project's, where it has no notes; null where it has, or none was named. */
@@ -84,7 +98,8 @@ export const searchMemory = defineOperation({
     examples: ["search 'why were users logged out'", 'search migration --project owner/repo --after 2026-01-01 --json'],
   },
 
-  async run(input, { services, caller }) {
+  async run(input, context) {
+    const { services, caller } = context;
     const query = readQuery(cleanText('query', input.query));
     const filter = filterOf(narrowed(input, query));
     const terms = query.wanted.map(({ term }) => term);
@@ -95,30 +110,9 @@ export const searchMemory = defineOperation({
         'Search for words, names or numbers; list_sessions lists notes without a query.',
       );
     const limit = input.limit ?? LIMITS.searchDefault;
-    const semantics = services.semantics;
-    // Not within the snapshot, which holds a connection that this one would wait for.
-    await semantics?.ready();
-    const { value, provenance: from } = await services.reader.read(
-      caller,
-      input.consistency,
-      'fast',
-      async (reading) => {
-        const found = await search(reading, caller, query, filter, { limit, semantics });
-        return {
-          documents: found.hits.map((hit) => ({
-            ...hit,
-            ...showing(hit.document, hit.document.content, found.meaning),
-          })),
-          searched: found.searched,
-          unknown: [...found.near].map(([term, near]) => ({ term, near })),
-          weights: [...found.weights],
-          semantic: found.meaning !== null,
-          near: await nearestProjects(reading, caller, filter.project),
-        };
-      },
-      { name: 'search_memory', input: { query, filter, limit, vectors: semantics?.state() ?? null } },
-    );
-    const held = (await services.held.search(caller, terms, filter)).map(({ document, content, queued }) => ({
+    const { past, value, from } = await found(context, input, query, filter, limit);
+    const waiting = past ? [] : await services.held.search(caller, terms, filter);
+    const held = waiting.map(({ document, content, queued }) => ({
       ...showing(document, content, null),
       score: Math.max(0, ...value.documents.map(({ score }) => score)),
       meaning: null,
@@ -162,14 +156,15 @@ export const searchMemory = defineOperation({
         word: words.find(({ terms: own }) => own.includes(term))?.word ?? term,
         near,
       })),
+      asOf: past && { commit: past.commit, timeMs: past.timeMs },
       semantic: value.semantic,
       near: value.near,
-      provenance: from,
+      provenance: past ? { ...from, notes: [...from.notes, ...past.notes] } : from,
     };
   },
 
-  async format({ terms, searched, hits, unknown, semantic, near, provenance: from }, input) {
-    const foot = provenanceLine(from);
+  async format({ terms, searched, hits, unknown, asOf: then, semantic, near, provenance: from }, input) {
+    const foot = `${then === null ? '' : `${asOfLine(then)}, not now · `}${provenanceLine(from)}`;
     const most = input.max_tokens ?? LIMITS.searchBudgetTokens;
     if (hits.length === 0 && near !== null && input.project !== undefined) {
       const project = projectName(input.project);
@@ -206,6 +201,54 @@ export const searchMemory = defineOperation({
     });
   },
 });
+
+/** What the tiers have, now or as of a time. */
+async function found(
+  { services, caller }: Context,
+  { as_of, consistency }: { as_of?: string; consistency?: Consistency },
+  query: Query,
+  filter: Filter,
+  limit: number,
+) {
+  const { semantics, reader } = services;
+  // Not within the snapshot, which holds a connection that this one would wait for.
+  await semantics?.ready();
+  for (let attempt = 0; attempt < LIMITS.verifyAttempts; attempt++) {
+    const past = as_of === undefined ? null : await services.asOf.past(caller, as_of, consistency);
+    const { value, provenance: from } = await reader.read(
+      caller,
+      consistency,
+      'fast',
+      async (reading) => {
+        // What was the same as now is not known of this now.
+        if (past && (await reading.state()).generation !== past.generation) return null;
+        const view = past ? pastView(reading, past) : reading;
+        const result = await search(view, caller, query, filter, { limit, semantics });
+        return {
+          documents: result.hits.map((hit) => ({
+            ...hit,
+            ...showing(hit.document, hit.document.content, result.meaning),
+          })),
+          searched: result.searched,
+          unknown: [...result.near].map(([term, near]) => ({ term, near })),
+          weights: [...result.weights],
+          semantic: result.meaning !== null,
+          near: await nearestProjects(reading, caller, filter.project),
+        };
+      },
+      // What there was at a time is a question to the origin, too.
+      past
+        ? undefined
+        : { name: 'search_memory', input: { query, filter, limit, vectors: semantics?.state() ?? null } },
+    );
+    if (value !== null) return { past, value, from };
+  }
+  throw new MemoryError(
+    'mirror_unavailable',
+    'The memory changes faster than its past can be compared with it.',
+    'Search again in a moment.',
+  );
+}
 
 /** What is around the hits: the first line, the fence and where the answer comes from. */
 const FRAME_TOKENS = 110;

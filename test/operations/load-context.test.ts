@@ -113,6 +113,7 @@ test('search_memory is never over its budget, for any hits and any budget', asyn
         hits: fc.array(hit, { maxLength: 50 }),
         unknown: fc.array(fc.record({ word: text(50), near: fc.array(text(50), { maxLength: 4 }) }), { maxLength: 3 }),
         semantic: fc.boolean(),
+        asOf: fc.option(fc.record({ commit: fc.option(text(40)), timeMs: fc.nat() })),
         near: fc.option(fc.array(text(200), { maxLength: 3 })),
         provenance,
       }),
