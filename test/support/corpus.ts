@@ -1,13 +1,18 @@
-import { analyse } from '../../../src/search/analyse.js';
-import type { Corpus, Entry, Postings } from '../../../src/search/corpus.js';
-import { speakersIn } from '../../../src/search/speakers.js';
-import type { JudgedDocument } from './corpus.js';
+import { analyse } from '../../src/search/analyse.js';
+import type { Corpus, Entry, Postings } from '../../src/search/corpus.js';
+import { speakersIn } from '../../src/search/speakers.js';
 
-/** All documents with all their postings, as a mirror would give them for a query that names every term. */
-export function corpusInMemory(documents: readonly JudgedDocument[]): Corpus {
+export interface Text {
+  title?: string;
+  text: string;
+  timeMs?: number;
+}
+
+/** All texts with all their postings, as a mirror would give them for a query that names every term. */
+export function corpusInMemory(texts: readonly Text[]): Corpus {
   const entries: Entry[] = [];
   const building = new Map<string, { docs: number[]; titles: number[]; starts: number[]; places: number[] }>();
-  for (const [d, { title, text, date }] of documents.entries()) {
+  for (const [d, { title = '', text, timeMs = 0 }] of texts.entries()) {
     const [head, body] = [analyse(title), analyse(text)];
     const postingsOf = (term: string) => {
       const postings = building.get(term) ?? { docs: [], titles: [], starts: [], places: [] };
@@ -32,7 +37,7 @@ export function corpusInMemory(documents: readonly JudgedDocument[]): Corpus {
     entries.push({
       words: body.words,
       titleTerms: head.terms.length,
-      timeMs: date === undefined ? 0 : Date.parse(date),
+      timeMs,
       speakers: speakersIn(text),
     });
   }
