@@ -1,4 +1,4 @@
-import { bestThree, createMatrix, packNames } from '../search/matrix.js';
+import { bestThree, createMatrix, type Located, locate, type Names, packNames } from '../search/matrix.js';
 import { explain } from './errors.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
@@ -67,6 +67,8 @@ export function createFollower<R extends Numbered>(
 export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdleMs }: VectorsOptions) {
   let matrix = createMatrix(embedder.dimensions);
   let follower = followed();
+  /** Where the passages of the documents last asked about are: the same documents are asked about again and again. */
+  let located: { of: readonly unknown[]; names: Names; size: number; at: Located } | undefined;
   let idle: NodeJS.Timeout | undefined;
   let told = '';
 
@@ -83,6 +85,7 @@ export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdle
     clearTimeout(idle);
     matrix = createMatrix(embedder.dimensions);
     follower = followed();
+    located = undefined;
   }
 
   /** Null where it fails or takes too long: the search goes on without. */
@@ -111,9 +114,12 @@ export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdle
       if (at.names.size === 0) return null;
       return bounded(async () => {
         const cosines = at.cosines(await embedder.query(text));
+        const { names } = at;
+        if (located?.names !== names || located.of !== documents || located.size !== names.size)
+          located = { of: documents, names, size: names.size, at: locate(names, documents) };
         return {
-          best: bestThree(at.names, cosines, documents),
-          passage: (name) => cosines[at.names.rowOf(packNames([name]))] ?? Number.NaN,
+          best: bestThree(located.at, cosines),
+          passage: (name) => cosines[names.rowOf(packNames([name]))] ?? Number.NaN,
         };
       });
     },

@@ -128,22 +128,37 @@ function scan(block: Int8Array, scales: Float32Array, query: Float32Array, found
   }
 }
 
+/** Where the passages of many documents are: those of the document `d` in `rows[starts[d]]` up to `rows[starts[d + 1]]`, -1 for unknown ones. */
+export interface Located {
+  starts: Int32Array;
+  rows: Int32Array;
+}
+
+export function locate(names: Names, documents: { chunks: Uint8Array }[]): Located {
+  const starts = new Int32Array(documents.length + 1);
+  for (const [d, { chunks }] of documents.entries()) starts[d + 1] = (starts[d] as number) + chunks.length / NAME_BYTES;
+  const rows = new Int32Array(starts[documents.length] as number);
+  let at = 0;
+  for (const { chunks } of documents)
+    for (let from = 0; from < chunks.length; from += NAME_BYTES) rows[at++] = names.rowOf(chunks, from);
+  return { starts, rows };
+}
+
 /** Of each document the three greatest cosines of its passages, descending: three elements a document, NaN where there is none. */
-export function bestThree(names: Names, cosines: Float32Array, documents: { chunks: Uint8Array }[]): Float64Array {
-  const best = new Float64Array(documents.length * 3).fill(Number.NaN);
-  for (const [index, { chunks }] of documents.entries()) {
+export function bestThree({ starts, rows }: Located, cosines: Float32Array): Float64Array {
+  const documents = starts.length - 1;
+  const best = new Float64Array(documents * 3);
+  for (let d = 0; d < documents; d++) {
     let [first, second, third] = [Number.NaN, Number.NaN, Number.NaN];
-    for (let at = 0; at < chunks.length; at += NAME_BYTES) {
-      const cosine = cosines[names.rowOf(chunks, at)];
+    for (let at = starts[d] as number; at < (starts[d + 1] as number); at++) {
+      const cosine = cosines[rows[at] as number];
       if (cosine === undefined) continue;
       // Written so that NaN, which nothing is greater than, gives way.
       if (!(cosine <= first)) [first, second, third] = [cosine, first, second];
       else if (!(cosine <= second)) [second, third] = [cosine, second];
       else if (!(cosine <= third)) third = cosine;
     }
-    best[index * 3] = first;
-    best[index * 3 + 1] = second;
-    best[index * 3 + 2] = third;
+    best.set([first, second, third], d * 3);
   }
   return best;
 }

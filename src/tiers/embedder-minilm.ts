@@ -136,17 +136,26 @@ export function createEmbedder({ folder, idleMs = LIMITS.modelIdleMs }: Embedder
     if (closed) return Promise.reject(new MemoryError('cancelled', 'The memory is being closed.', 'Call again.'));
     if (failure && performance.now() - failure.atMs < LIMITS.modelRestMs)
       return Promise.reject(unusable(failure.error));
-    return new Promise((done, failed) => {
-      const task: Task = { text, tries: 0, done, failed };
-      signal?.addEventListener(
-        'abort',
-        () => {
-          const at = queue.indexOf(task);
-          if (at >= 0) queue.splice(at, 1);
-          failed(signal.reason);
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        const at = queue.indexOf(task);
+        if (at >= 0) queue.splice(at, 1);
+        reject(signal?.reason);
+      };
+      const settle = () => signal?.removeEventListener('abort', giveUp);
+      const task: Task = {
+        text,
+        tries: 0,
+        done(vector) {
+          settle();
+          resolve(vector);
         },
-        { once: true },
-      );
+        failed(error) {
+          settle();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', giveUp, { once: true });
       queue.push(task);
       hold();
       next();

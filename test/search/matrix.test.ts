@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { bestThree, createMatrix, createNames, packNames, packVector } from '../../src/search/matrix.js';
+import { bestThree, createMatrix, createNames, locate, packNames, packVector } from '../../src/search/matrix.js';
 
 const nameOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 32);
 const packed = (...texts: string[]) => packNames(texts.map(nameOf));
@@ -68,13 +68,16 @@ test('the best three of each document, descending; what is not embedded counts f
   const names = createNames();
   for (const each of ['a', 'b', 'c', 'd']) names.add(packed(each));
   const cosines = Float32Array.of(0.25, 0.75, -0.5, 0.5);
-  const best = bestThree(names, cosines, [
-    { chunks: packed('a', 'b', 'x', 'c', 'd') },
-    { chunks: packed('c') },
-    { chunks: packed('x') },
-    { chunks: packed() },
-    { chunks: packed('c', 'd') },
-  ]);
+  const best = bestThree(
+    locate(names, [
+      { chunks: packed('a', 'b', 'x', 'c', 'd') },
+      { chunks: packed('c') },
+      { chunks: packed('x') },
+      { chunks: packed() },
+      { chunks: packed('c', 'd') },
+    ]),
+    cosines,
+  );
   const nothing = Number.NaN;
   expect([...best]).toEqual([
     ...[0.75, 0.5, 0.25],
