@@ -1,5 +1,6 @@
 import { analyse } from './analyse.js';
 import { neighbourhoods } from './neighbourhood.js';
+import type { Preference } from './speakers.js';
 import { cutUnits, type Range, type Unit } from './units.js';
 
 /** A document that was found. */
@@ -17,6 +18,8 @@ export interface Found {
 export interface Question {
   /** The query's terms and how much each tells (BM25's idf). */
   wanted: ReadonlyMap<string, number>;
+  /** Whose words are asked for, where notes say who speaks. */
+  preference?: Preference | null;
   budgetTokens: number;
   count: (text: string) => number;
 }
@@ -44,14 +47,15 @@ export interface Shown {
   also: number[];
 }
 
+/** BM25's; its b is 0, since all units are short. */
 const K1 = 1.2;
-const B = 0.5;
 /** What stands in the unit before and after, and above it, says what it is about. */
-const BEFORE = 0.5;
+const BEFORE = 0.3;
 const AFTER = 0.25;
 const ABOVE = 0.25;
+/** Beside the words' own, all in standard deviations: over the units, and over the documents. */
 const COSINE_WEIGHT = 1;
-const DOCUMENT_WEIGHT = 1.5;
+const DOCUMENT_WEIGHT = 2;
 /** After so many units that do not fit the rest will not either. */
 const MISSES = 40;
 /** Nearly the same: this share of all neighbouring pairs of terms is in both. */
@@ -66,7 +70,7 @@ interface Scored extends Unit {
 
 /** What is shown of the documents (best first) within a budget: their best passages, and none of nearly the same twice. */
 export function packPassages(documents: readonly Found[], question: Question): Shown[] {
-  const read = documents.map((document) => readDocument(document, question.wanted));
+  const read = documents.map((document) => readDocument(document, question));
   const also = folded(read);
   const kept = [...also.keys()];
   const units = scored(kept, documents, read, question.wanted);
@@ -89,32 +93,32 @@ export function packPassages(documents: readonly Found[], question: Question): S
 
 interface Read {
   units: Unit[];
-  /** For each unit, how often each of the wanted terms stands in it, and how many words it has. */
+  /** For each unit, how often each of the wanted terms stands in it. */
   counts: Float64Array[];
-  words: number[];
   matched: Set<string>;
-  pairs: Set<string>;
+  terms: string[];
+  /** Neighbouring terms, once somebody asks for them. */
+  pairs?: Set<string>;
 }
 
-function readDocument({ text, chunks }: Found, wanted: ReadonlyMap<string, number>): Read {
+function readDocument({ text, chunks }: Found, { wanted, preference }: Question): Read {
   const numbers = new Map([...wanted.keys()].map((term, number) => [term, number]));
   const closest = chunks
     .toSorted((a, b) => b.cosine - a.cosine)
     .slice(0, 6)
     .map(({ from, to }): Range => [from, to]);
   const units = cutUnits(text, neighbourhoods(text, wanted, closest));
-  const read: Read = { units, counts: [], words: [], matched: new Set(), pairs: new Set() };
+  const read: Read = { units, counts: [], matched: new Set(), terms: [] };
   const above = new Map<readonly string[], string[]>();
-  let last = '';
   for (const unit of units) {
     const counts = new Float64Array(numbers.size);
-    const { terms, words } = analyse(`${unit.continues ? unit.speaker : ''} ${text.slice(unit.from, unit.to)}`);
+    const { terms } = analyse(`${unit.continues ? unit.speaker : ''} ${text.slice(unit.from, unit.to)}`);
+    const said = spokenBy(unit, preference);
     for (const term of terms) {
-      read.pairs.add(`${last} ${term}`);
-      last = term;
+      read.terms.push(term);
       const number = numbers.get(term);
       if (number === undefined) continue;
-      counts[number] = (counts[number] as number) + 1;
+      counts[number] = (counts[number] as number) + said;
       read.matched.add(term);
     }
     const over = above.get(unit.headings) ?? analyse(unit.headings.join('\n')).terms;
@@ -126,9 +130,13 @@ function readDocument({ text, chunks }: Found, wanted: ReadonlyMap<string, numbe
       read.matched.add(term);
     }
     read.counts.push(counts);
-    read.words.push(words);
   }
   return read;
+}
+
+/** What a word of the unit counts: less where somebody else than asked for says it. */
+function spokenBy({ speaker }: Unit, preference: Preference | null | undefined): number {
+  return !preference || speaker === '' || preference.names.has(speaker.toLowerCase()) ? 1 : preference.others;
 }
 
 /** The documents to show, each with those that say nearly the same; of several the best stands for all. */
@@ -144,12 +152,18 @@ function folded(read: readonly Read[]): Map<number, number[]> {
 
 /** Nothing that was asked for is folded away: all its matching terms stand in the other too. */
 function nearlySame(shown: Read, other: Read): boolean {
-  const [few, many] = [shown.pairs, other.pairs].sort((a, b) => a.size - b.size) as [Set<string>, Set<string>];
-  if (few.size < many.size * SAME || few.size === 0) return false;
+  const [fewer, more] = shown.terms.length < other.terms.length ? [shown, other] : [other, shown];
+  if (fewer.terms.length === 0 || fewer.terms.length < more.terms.length * SAME) return false;
   for (const term of other.matched) if (!shown.matched.has(term)) return false;
+  const [few, many] = [pairsOf(fewer), pairsOf(more)];
   let both = 0;
   for (const pair of few) if (many.has(pair)) both++;
   return both >= SAME * (few.size + many.size - both);
+}
+
+function pairsOf(read: Read): Set<string> {
+  read.pairs ??= new Set(read.terms.map((term, at) => `${read.terms[at - 1] ?? ''} ${term}`));
+  return read.pairs;
 }
 
 /** All units of the documents that are shown, best first. */
@@ -160,58 +174,59 @@ function scored(
   wanted: ReadonlyMap<string, number>,
 ): Scored[] {
   const idf = [...wanted.values()];
-  const all = kept.flatMap((at) => (read[at] as Read).words);
-  const meanWords = all.reduce((sum, words) => sum + words, 0) / Math.max(1, all.length);
   const units: Scored[] = [];
   const lexical: number[] = [];
   const cosines: number[] = [];
   for (const document of kept) {
-    const { units: own, counts, words } = read[document] as Read;
+    const { units: own, counts } = read[document] as Read;
     const { chunks } = documents[document] as Found;
     for (const [place, unit] of own.entries()) {
-      const norm = K1 * (1 - B + (B * (words[place] as number)) / meanWords);
       let sum = 0;
       for (const [number, weight] of idf.entries()) {
         const tf =
           (counts[place]?.[number] ?? 0) +
           BEFORE * (counts[place - 1]?.[number] ?? 0) +
           AFTER * (counts[place + 1]?.[number] ?? 0);
-        if (tf > 0) sum += (weight * tf * (K1 + 1)) / (tf + norm);
+        sum += (weight * tf * (K1 + 1)) / (tf + K1);
       }
       lexical.push(sum);
       cosines.push(closeness(unit, chunks));
       units.push({ ...unit, document, place, score: 0 });
     }
   }
-  const z = standardised(lexical);
-  const c = standardised(cosines);
+  const words = standardised(lexical);
+  const meaning = standardised(cosines);
+  const scores = standardised(kept.map((document) => (documents[document] as Found).score));
+  const ofDocument = new Map(kept.map((document, i) => [document, scores[i] as number]));
   for (const [i, unit] of units.entries())
     unit.score =
-      (z[i] as number) + COSINE_WEIGHT * (c[i] as number) + DOCUMENT_WEIGHT * (documents[unit.document] as Found).score;
+      (words[i] as number) +
+      COSINE_WEIGHT * (meaning[i] as number) +
+      DOCUMENT_WEIGHT * (ofDocument.get(unit.document) as number);
   return units.sort((a, b) => b.score - a.score || a.document - b.document || a.place - b.place);
 }
 
-/** The cosine of the chunk that holds most of the unit; of several the closest. */
+/** The cosine of the chunk that holds most of the unit, of several the closest; NaN where none is known. */
 function closeness({ from, to }: Place, chunks: Found['chunks']): number {
-  let best = 0;
+  let best = Number.NaN;
   let most = 0;
   for (const chunk of chunks) {
     const shared = Math.min(to, chunk.to) - Math.max(from, chunk.from);
-    if (shared <= 0 || shared < most * 0.99) continue;
-    best = shared > most * 1.01 ? chunk.cosine : Math.max(best, chunk.cosine);
-    most = Math.max(most, shared);
+    if (shared <= 0 || shared < most) continue;
+    best = shared > most ? chunk.cosine : Math.max(best, chunk.cosine);
+    most = shared;
   }
   return best;
 }
 
 type Place = Pick<Unit, 'from' | 'to'>;
 
-/** (x − mean) / standard deviation; 0 where all are the same. */
+/** (value − mean) / deviation; 0 for what is not known (NaN), and where all are alike. */
 function standardised(values: readonly number[]): number[] {
-  const mean = values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, values.length);
-  const deviation = Math.sqrt(variance);
-  return values.map((value) => (deviation > 1e-12 ? (value - mean) / deviation : 0));
+  const known = values.filter((value) => !Number.isNaN(value));
+  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+  const deviation = Math.sqrt(known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / known.length);
+  return values.map((value) => (deviation > 1e-9 && !Number.isNaN(value) ? (value - mean) / deviation : 0));
 }
 
 /** Best first as long as the budget lasts; what does not fit is passed over, what was shown already too. */
@@ -277,7 +292,9 @@ function headingsOf({ headings }: Unit, title: string): readonly string[] {
   return headings[0] === title ? headings.slice(1) : headings;
 }
 
-/** The unit without what surrounds it and without marks of emphasis, which cost tokens and say little. */
-function display(text: string, { from, to }: Place): string {
-  return text.slice(from, to).trim();
+/** Without marks of emphasis: they cost tokens and say little. Code stays as it is. */
+function display(text: string, { from, to, code }: Unit): string {
+  const own = text.slice(from, to).toWellFormed();
+  if (code) return own.trimEnd();
+  return own.trim().replace(/(?<![\p{L}\p{N}*])\*\*([^\s*](?:[^*\n]*[^\s*])?)\*\*(?![\p{L}\p{N}*])/gu, '$1');
 }

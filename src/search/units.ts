@@ -9,6 +9,8 @@ export interface Unit {
   headings: readonly string[];
   /** Who speaks, where its paragraph begins with a label (`**Anna:** …`); else empty. */
   speaker: string;
+  /** A block of code, or a part of one. */
+  code: boolean;
   /** It goes on in the paragraph or block of the unit before. */
   continues: boolean;
 }
@@ -16,8 +18,10 @@ export interface Unit {
 /** Characters: from here, up to and without there. */
 export type Range = readonly [from: number, to: number];
 
-/** Longer paragraphs and blocks are cut, where sentences or lines end. About 90 tokens. */
-const UNIT_CHARS = 400;
+/** Longer paragraphs are cut, where sentences end. About 55 tokens. */
+const UNIT_CHARS = 240;
+/** Longer blocks of code are cut, where lines end. */
+const CODE_CHARS = 600;
 /** A line is known by its beginning. */
 const LINE_CHARS = 500;
 const TABLE_HEAD_CHARS = 160;
@@ -44,7 +48,8 @@ export function cutUnits(text: string, ranges: readonly Range[] = [[0, text.leng
   const begin = (kind: Kind, from: number, to: number, line: string) => {
     headings ??= path.map((each) => headingOf(each.line) ?? '').filter((words) => words !== '');
     const above = table === null ? headings : [...headings, table];
-    block = { kind, from, to, headings: above, speaker: kind === 'turn' ? speakerOf(line) : '', continues: false };
+    const code = kind === 'fence';
+    block = { kind, from, to, headings: above, speaker: code ? '' : speakerOf(line), code, continues: false };
   };
   const end = () => {
     if (!block) return;
@@ -99,14 +104,15 @@ function kindOf(line: string): Kind {
   if (first === '#' && /^#{1,6}\s+\S/.test(line)) return 'heading';
   if (first === '*' && line[1] === '*') {
     if (headingOf(line) !== null) return 'heading';
-    if (/^\*\*[^*:]{1,80}:\*\*\s/.test(line)) return 'turn';
+    if (speakerOf(line) !== '') return 'turn';
   }
   if (/^(?:[-*_=]\s*){3,}$/.test(line)) return 'rule';
   return /^(?:[-*+•]|\d{1,3}[.)])\s+\S/.test(line) ? 'item' : 'plain';
 }
 
+/** Of a line that a label begins: `**Anna:** …`, `**Anna**: …`, quoted or in a list too. */
 function speakerOf(line: string): string {
-  return /^\*\*([^*:]{1,80}):\*\*/.exec(line)?.[1]?.trim() ?? '';
+  return /^(?:[-*>]\s+)?\*\*(\p{L}[^*\n:]{0,40})(?::\*\*|\*\*:)/u.exec(line)?.[1]?.trim() ?? '';
 }
 
 function isTableRule(line: string): boolean {
@@ -119,31 +125,27 @@ function cells(row: string): string {
 
 /** The block's units that reach into the range. */
 function cut(text: string, block: Block, range: Range, units: Unit[]): void {
+  const { headings, speaker, code } = block;
+  const most = code ? CODE_CHARS : UNIT_CHARS;
   // A block may be megabytes long: what lies before the range is not cut at all.
-  let from = block.to - block.from <= 2 * UNIT_CHARS ? block.from : Math.max(block.from, range[0]);
+  let from = Math.max(block.from, units.at(-1)?.to ?? 0, block.to - block.from > 2 * most ? range[0] : 0);
   const to = Math.min(block.to, range[1]);
-  const { headings, speaker } = block;
   while (from < to) {
-    const end = block.to - from <= UNIT_CHARS ? block.to : pieceEnd(text, from, block.kind === 'fence');
-    const before = units.at(-1);
-    if (text.slice(from, end).trim() !== '' && from >= (before?.to ?? 0))
-      units.push({ from, to: end, headings, speaker, continues: from > block.from });
+    // No piece is left that says next to nothing.
+    const end = block.to - from <= 1.25 * most ? block.to : from + pieceLength(text.slice(from, from + most), code);
+    if (text.slice(from, end).trim() !== '')
+      units.push({ from, to: end, headings, speaker, code, continues: from > block.from });
     from = end;
   }
 }
 
-/** Where a piece that begins here ends: after its last sentence or line that fits, else after a word, else anywhere. */
-function pieceEnd(text: string, from: number, lines: boolean): number {
-  const most = text.slice(from, from + UNIT_CHARS);
-  const least = UNIT_CHARS / 4;
+/** How much of the text makes a piece: up to its last sentence, line or word that is whole; else all of it. */
+function pieceLength(most: string, code: boolean): number {
   const line = most.lastIndexOf('\n') + 1;
-  if (lines && line > 0) return from + line;
+  if (code && line > 0) return line;
   let sentence = 0;
-  for (const match of most.matchAll(/[.!?…]["'»”)\]]*\s+|[。！？]|\n/gu)) sentence = match.index + match[0].length;
-  if (sentence > least) return from + sentence;
-  const word = most.lastIndexOf(' ') + 1;
-  if (word > least) return from + word;
+  for (const { 0: mark, index } of most.matchAll(/[.!?…]["'»”)\]]*\s+|[。！？]/gu)) sentence = index + mark.length;
+  const length = [sentence, line, most.lastIndexOf(' ') + 1].find((end) => end > most.length / 4) ?? most.length;
   // Not between the halves of a character.
-  const last = most.charCodeAt(most.length - 1);
-  return from + most.length - (last >= 0xd800 && last < 0xdc00 ? 1 : 0);
+  return length === most.length && /[\ud800-\udbff]$/.test(most) ? length - 1 : length;
 }
