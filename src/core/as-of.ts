@@ -6,9 +6,9 @@ import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
 import { Lru } from './lru.js';
 import { nobodyAnswers } from './meanwhile.js';
-import { momentOf } from './moment.js';
+import { type Moment, momentOf } from './moment.js';
 import { idOfPath, newestFirst, pathOfId } from './paths.js';
-import type { Moment, Origin, Reading, TreeEntry } from './ports.js';
+import type { Origin, Reading, TreeEntry } from './ports.js';
 import type { Consistency, Reader } from './reader.js';
 import type { Sync } from './sync.js';
 

@@ -1,7 +1,9 @@
 import { MemoryError } from './errors.js';
 import { cleanTime } from './input.js';
 import { LIMITS } from './limits.js';
-import type { Moment } from './ports.js';
+
+/** A commit of the past: as a time (ms since 1970), or as a commit's id, whole or its first digits, in lower-case hex. */
+export type Moment = { beforeMs: number } | { commit: string };
 
 /** How far another machine's clock may be ahead of ours. */
 const CLOCK_MS = 60_000;

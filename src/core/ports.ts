@@ -2,7 +2,9 @@ import type { Corpus } from '../search/corpus.js';
 import type { Caller } from './caller.js';
 import type { Document, IndexedDocument, Kind } from './documents.js';
 import type { MemoryError } from './errors.js';
+import type { Moment } from './moment.js';
 import type { VectorStore } from './vector-ports.js';
+import type { KeptVersions } from './versions.js';
 
 /** The commit a branch points to, and its tree. Object ids are hex. */
 export interface Head {
@@ -12,9 +14,6 @@ export interface Head {
 
 /** Where a branch points to; its tree takes another question. */
 export type Tip = Pick<Head, 'commit'>;
-
-/** A commit of the past: as a time (ms since 1970), or as a commit's id, whole or its first digits, in lower-case hex. */
-export type Moment = { beforeMs: number } | { commit: string };
 
 /** One file of a commit's tree that concerns us. */
 export interface TreeEntry {
@@ -160,20 +159,8 @@ export interface Found {
   documents: { doc: number; path: string; chunks: Uint8Array }[];
 }
 
-/** What stood at a path until another blob did, or none. */
-export interface Version {
-  path: string;
-  blob: string;
-  /** The commit by which it no longer stood there. */
-  untilCommit: string;
-  /** When the mirror learnt of that, by the database's clock. */
-  untilMs: number;
-  /** The document's own time. */
-  timeMs: number;
-}
-
 /** One consistent snapshot of the mirror. Every query filters by what the caller may see. */
-export interface View {
+export interface View extends KeptVersions {
   state(): Promise<MirrorState>;
   /** Live paths and their blobs: those that a caller may see; without one all, for sync and verify. */
   paths(caller?: Caller): Promise<Map<string, string>>;
@@ -197,13 +184,6 @@ export interface View {
   newestSession(project: string): Promise<{ path: string; title: string; timeMs: number } | null>;
   /** A document saved under this key, or with this body, by this author in this project. */
   sameSave(query: SameSave): Promise<Document | null>;
-  /**
-   * Contents by their blob ids, as far as they are kept here: of what is live and has that blob, and of superseded versions
-   * of that path. Of versions only the project is known here: whoever hands them out asks `maySee` of what they parse to.
-   */
-  past(caller: Caller, wanted: { path: string; blob: string }[]): Promise<Map<string, Uint8Array>>;
-  /** Superseded versions in the projects that a caller may see, in the order of their end; the same holds for them. */
-  versions(caller: Caller): Promise<Version[]>;
   /** Content of live documents in path order, for verification. */
   contents(afterPath: string, limit: number): Promise<(Document & { content: Uint8Array | null; indexed: boolean })[]>;
 }

@@ -102,8 +102,10 @@ export const readMemory = defineOperation({
     const whole = named ? '' : `\n${fence(`id: ${output.id}`, 'stored id')}`;
     const { tier } = output.provenance;
     const from = [IN_PROCESS.tier, IN_OUTBOX.tier, LOST.tier].includes(tier) ? tier : provenanceLine(output.provenance);
-    const then = output.asOf === null ? '' : `${asOfLine(output.asOf)}, not now · `;
-    return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}\n${then}${from}`;
+    const { asOf: then } = output;
+    const isNow = then?.commit === output.provenance.commit;
+    const as = then === null ? '' : `${asOfLine(then)}${isNow ? '' : ', not now'} · `;
+    return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}\n${as}${from}`;
   },
 
   attachment(output) {

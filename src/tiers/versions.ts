@@ -1,9 +1,9 @@
-import type { View } from '../core/ports.js';
+import type { KeptVersions } from '../core/versions.js';
 import { bytesOf, conditions, inProjects, packed, type Query, type Value } from './rows.js';
 
 /** What every SQL mirror still has of earlier documents. */
 export function versionQueries(origin: string, elements: (parameter: string) => string) {
-  return (query: Query): Pick<View, 'past' | 'versions'> => ({
+  return (query: Query): KeptVersions => ({
     async past(caller, wanted) {
       const found = new Map<string, Uint8Array>();
       if (wanted.length === 0) return found;

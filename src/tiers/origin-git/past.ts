@@ -1,5 +1,6 @@
 import { ambiguousCommit, unknownCommit } from '../../core/commit-id.js';
-import type { Moment, Tip } from '../../core/ports.js';
+import type { Moment } from '../../core/moment.js';
+import type { Tip } from '../../core/ports.js';
 import { gitFailed, runGit } from './git.js';
 import type { ObjectReader } from './reader.js';
 
