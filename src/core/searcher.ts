@@ -78,7 +78,8 @@ export async function search(
   const text = withoutNames(query.text, speakerNames(corpus.entries));
   const meaning = text === '' || !semantics ? null : await semantics.compare(text, documents);
   // By the newest note's clock, not by ours: the same memory gives the same answer at any time.
-  const nowMs = corpus.entries.reduce((newest, { timeMs }) => Math.max(newest, timeMs), 0);
+  let nowMs = 0;
+  for (const { timeMs } of corpus.entries) nowMs = Math.max(nowMs, timeMs);
   const ranking = rank(
     corpus,
     { text: query.text, wanted, order: query.order },
@@ -90,11 +91,10 @@ export async function search(
   );
   const matched = matchedIn(corpus.postings, wanted, documents.length);
   const cosine = (at: number) => ranking.dense?.[at] ?? Number.NaN;
-  const best = documents
-    .map((_, at) => at)
-    .filter((at) => scope[at] === 1 && (matched[at] === 1 || cosine(at) >= MEANS_IT || wanted.length === 0))
-    .sort((a, b) => (ranking.score[b] ?? 0) - (ranking.score[a] ?? 0) || a - b)
-    .slice(0, limit);
+  const candidates: number[] = [];
+  for (let at = 0; at < documents.length; at++)
+    if (scope[at] === 1 && (matched[at] === 1 || cosine(at) >= MEANS_IT || wanted.length === 0)) candidates.push(at);
+  const best = candidates.sort((a, b) => (ranking.score[b] ?? 0) - (ranking.score[a] ?? 0) || a - b).slice(0, limit);
   const shown = await view.documents(
     caller,
     best.map((at) => documents[at]?.doc ?? 0),

@@ -28,8 +28,19 @@ const B = 0.75;
 /** What one occurrence gives at least, however long the unit (BM25+). */
 const DELTA = 0.5;
 
-/** Cuts all documents. Units of one document are taken as equally long, the last one too. */
+/** The same documents are searched again and again: what they are cut into is kept for as long as they are. */
+const layouts = new WeakMap<readonly Entry[], Map<Cut, Layout>>();
+
+/** Cuts all documents; `entries` must not change afterwards. Units of one document are taken as equally long, the last one too. */
 export function layOut(entries: readonly Entry[], cut: Cut): Layout {
+  const known = layouts.get(entries) ?? new Map<Cut, Layout>();
+  layouts.set(entries, known);
+  const layout = known.get(cut) ?? newLayout(entries, cut);
+  known.set(cut, layout);
+  return layout;
+}
+
+function newLayout(entries: readonly Entry[], cut: Cut): Layout {
   const first = new Uint32Array(entries.length + 1);
   const norm = new Float64Array(entries.length);
   let total = 0;

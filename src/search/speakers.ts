@@ -48,9 +48,15 @@ export function speakersIn(text: string): Speaker[] {
 /** A label must come back to be a speaker's: `**Note:**` stands once, and so do `**Cause:**` and `**Fix:**`. */
 const LEAST_TURNS = 3;
 
-/** Names of those who speak in any document. */
-export function speakerNames(entries: readonly Entry[]): Set<string> {
+/** Kept for as long as the documents are: the same ones are searched again and again. */
+const known = new WeakMap<readonly Entry[], ReadonlySet<string>>();
+
+/** Names of those who speak in any document; `entries` must not change afterwards. */
+export function speakerNames(entries: readonly Entry[]): ReadonlySet<string> {
+  const before = known.get(entries);
+  if (before) return before;
   const names = new Set<string>();
+  known.set(entries, names);
   for (const { speakers } of entries) {
     if (speakers.length < 2) continue;
     for (const { name, turns } of speakers) {
