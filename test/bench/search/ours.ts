@@ -54,7 +54,7 @@ export function semantic({ documents }: Judged, meaning: Meaning): Engine {
 /** The vectors of all passages and queries, made before anything is measured. */
 export class Meaning {
   private readonly passages = new Map<string, (Float32Array | undefined)[]>();
-  private readonly names: Set<string>;
+  private readonly names: ReadonlySet<string>;
 
   private constructor(
     documents: readonly JudgedDocument[],
