@@ -88,7 +88,7 @@ export class Meaning {
   }
 }
 
-function namesIn(documents: readonly JudgedDocument[]): Set<string> {
+function namesIn(documents: readonly JudgedDocument[]): ReadonlySet<string> {
   return speakerNames(
     documents.map(({ text }) => ({ words: 0, titleTerms: 0, timeMs: 0, speakers: speakersIn(text) })),
   );
