@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Semantics } from '../../../src/core/searcher.js';
 import { createPostgresMirror } from '../../../src/tiers/mirror-postgres.js';
 import { createSqliteMirror } from '../../../src/tiers/mirror-sqlite.js';
 import { percentile } from '../measure.js';
@@ -9,7 +10,7 @@ import { miniSearch, miniSearchStemmed, postgresText, substring } from './baseli
 import { type Judged, readJudged } from './corpus.js';
 import type { Engine } from './engine.js';
 import { readLocomo } from './locomo.js';
-import { Meaning, ours, semantic } from './ours.js';
+import { meaningOf, Notes, ours, semantic } from './ours.js';
 import { meanQuality, type Quality, qualityOf } from './quality.js';
 import { Vectors } from './vectors.js';
 
@@ -45,11 +46,12 @@ async function main(): Promise<void> {
     ? readLocomo(values.locomo, !values['no-captions'])
     : readJudged(values.corpus ?? new URL('bilingual.json', import.meta.url));
   const vectors = values.lexical ? null : new Vectors(values.vectors);
-  const meaning = vectors && (await Meaning.of(judged, vectors));
+  const notes = new Notes(judged);
+  const meaning = vectors && (await meaningOf(notes, vectors));
   const projects = new Set(judged.documents.map(({ project }) => project)).size;
   print(`${judged.documents.length} documents, ${judged.queries.length} queries, ${projects} projects\n`);
   const rows = { own: [] as Row[], all: [] as Row[] };
-  for await (const engine of engines(judged, meaning)) {
+  for await (const engine of engines(notes, meaning)) {
     if (projects > 1) rows.own.push(...(await measure(engine, judged, true)));
     rows.all.push(...(await measure(engine, judged, false)));
     await engine.close?.();
@@ -59,27 +61,28 @@ async function main(): Promise<void> {
   print(table('Each query in all projects', rows.all));
 }
 
-async function* engines(judged: Judged, meaning: Meaning | null): AsyncGenerator<Engine> {
+async function* engines(notes: Notes, meaning: Semantics | null): AsyncGenerator<Engine> {
+  const { judged } = notes;
   const url = await findPostgres();
   yield substring(judged);
   yield miniSearch(judged);
   yield miniSearchStemmed(judged);
   if (url) yield await postgresText(judged, url);
   else print('Postgres: none found (set DATABASE_URL)\n');
-  if (meaning) yield semantic(judged, meaning);
+  if (meaning) yield semantic(notes, meaning);
   for (const means of meaning ? [null, meaning] : [null]) {
-    yield ours(judged, 'ours, SQLite', createSqliteMirror({ origin: '/bench', path: ':memory:' }), means);
-    if (url) yield await oursInPostgres(judged, url, means);
+    yield ours(notes, 'ours, SQLite', createSqliteMirror({ origin: '/bench', path: ':memory:' }), means);
+    if (url) yield await oursInPostgres(notes, url, means);
   }
 }
 
-async function oursInPostgres(judged: Judged, url: string, meaning: Meaning | null): Promise<Engine> {
+async function oursInPostgres(notes: Notes, url: string, meaning: Semantics | null): Promise<Engine> {
   const database = `strata_bench_ours_${process.pid}`;
   await asAdmin(url, `CREATE DATABASE ${database}`);
   const own = new URL(url);
   own.pathname = `/${database}`;
   const mirror = createPostgresMirror({ origin: '/bench', url: own.href });
-  const engine = await ours(judged, 'ours, Postgres', mirror, meaning);
+  const engine = await ours(notes, 'ours, Postgres', mirror, meaning);
   return {
     ...engine,
     async close() {
