@@ -1,14 +1,14 @@
-import type { Judged } from './corpus.js';
-
 /** One way to search the documents of a corpus. */
 export interface Engine {
   name: string;
   /** The ten best documents' ids, best first, of one project or (null) of all. */
   ask(query: string, project: string | null): Promise<string[]> | string[];
+  /** Where it answers with passages and not with documents: its answer in at most so many tokens. */
+  answer?: Answerer;
   close?(): Promise<void>;
 }
 
-export type OpenEngine = (judged: Judged) => Promise<Engine> | Engine;
+export type Answerer = (query: string, project: string | null, budget: number) => Promise<string>;
 
 export const SHOWN = 10;
 

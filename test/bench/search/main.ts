@@ -6,6 +6,7 @@ import { createPostgresMirror } from '../../../src/tiers/mirror-postgres.js';
 import { createSqliteMirror } from '../../../src/tiers/mirror-sqlite.js';
 import { percentile } from '../measure.js';
 import { asAdmin, findPostgres } from '../postgres.js';
+import { type Answers, measureAnswers } from './answers.js';
 import { miniSearch, miniSearchStemmed, postgresText, substring } from './baselines.js';
 import { type Judged, readJudged } from './corpus.js';
 import type { Engine } from './engine.js';
@@ -33,6 +34,9 @@ const { values } = parseArgs({
   },
 });
 
+/** Tokens of an answer. */
+const BUDGETS = [400, 800];
+
 interface Row extends Quality {
   engine: string;
   kind: string;
@@ -51,14 +55,25 @@ async function main(): Promise<void> {
   const projects = new Set(judged.documents.map(({ project }) => project)).size;
   print(`${judged.documents.length} documents, ${judged.queries.length} queries, ${projects} projects\n`);
   const rows = { own: [] as Row[], all: [] as Row[] };
+  const answers: (Answers & { engine: string })[] = [];
   for await (const engine of engines(notes, meaning)) {
     if (projects > 1) rows.own.push(...(await measure(engine, judged, true)));
     rows.all.push(...(await measure(engine, judged, false)));
+    if (engine.answer && engine.name.includes('SQLite')) {
+      const found = await measureAnswers(engine.answer, judged.queries, projects > 1, BUDGETS);
+      answers.push(...found.map((each) => ({ engine: engine.name, ...each })));
+    }
     await engine.close?.();
   }
-  if (values.json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
+  if (values.json) process.stdout.write(`${JSON.stringify({ ...rows, answers }, null, 2)}\n`);
   if (rows.own.length > 0) print(table('Each query in its own project', rows.own));
   print(table('Each query in all projects', rows.all));
+  print(`${answers.map(answerLine).join('\n')}\n`);
+}
+
+function answerLine({ engine, budget, tokens, evident }: Answers & { engine: string }): string {
+  const shown = evident === null ? '' : `, the evidence in ${(100 * evident).toFixed(1)} % of them`;
+  return `${engine}: at most ${budget} tokens asked for, ${tokens.toFixed(0)} in an answer${shown}`;
 }
 
 async function* engines(notes: Notes, meaning: Semantics | null): AsyncGenerator<Engine> {
@@ -155,7 +170,7 @@ function table(title: string, rows: readonly Row[]): string {
 }
 
 function print(text: string): void {
-  if (!values.json || !text.includes('R@5')) (values.json ? process.stderr : process.stdout).write(text);
+  (values.json ? process.stderr : process.stdout).write(text);
 }
 
 if (values.help) process.stdout.write(HELP);

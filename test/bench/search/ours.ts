@@ -1,9 +1,12 @@
 import type { Caller } from '../../../src/core/caller.js';
-import type { IndexedDocument } from '../../../src/core/documents.js';
+import { decodeText, type IndexedDocument } from '../../../src/core/documents.js';
+import { withoutMatter } from '../../../src/core/frontmatter.js';
 import { objectId } from '../../../src/core/hash.js';
 import { indexDocument } from '../../../src/core/index-document.js';
-import type { Mirror } from '../../../src/core/ports.js';
+import type { Mirror, View } from '../../../src/core/ports.js';
 import { type Semantics, search } from '../../../src/core/searcher.js';
+import type { Services } from '../../../src/core/services.js';
+import { searchMemory } from '../../../src/operations/search-memory.js';
 import { chunksOf } from '../../../src/search/chunk.js';
 import { readQuery } from '../../../src/search/query.js';
 import { meanCosines } from '../../../src/search/rank.js';
@@ -63,8 +66,33 @@ export async function ours(notes: Notes, name: string, mirror: Mirror, meaning: 
       const { hits } = await mirror.snapshot((view) => search(view, CALLER, readQuery(query), filter, options));
       return hits.map(({ document }) => notes.ids.get(document.path) ?? '');
     },
+    async answer(query, project, budget) {
+      const input = {
+        query,
+        max_tokens: budget,
+        ...(project === null ? {} : { project: notes.projects.get(project) }),
+      };
+      const services = servicesOver(mirror, meaning);
+      const context = { services, caller: CALLER } as Parameters<typeof searchMemory.run>[1];
+      return searchMemory.format(await searchMemory.run(input, context), input);
+    },
     close: () => mirror.close(),
   };
+}
+
+/** What the operation needs of a memory that nothing else reads or writes. */
+function servicesOver(mirror: Mirror, semantics: Semantics | null): Services {
+  const provenance = { tier: 'mirror', commit: '', generation: 1, ageMs: 0, verified: false, skipped: [], notes: [] };
+  const read = async (
+    _caller: Caller,
+    _consistency: unknown,
+    _speed: unknown,
+    ask: (view: View) => Promise<unknown>,
+  ) => ({
+    value: await mirror.snapshot(ask),
+    provenance,
+  });
+  return { semantics, reader: { read }, held: { search: async () => [] } } as unknown as Services;
 }
 
 /** Only what passages mean: what the vectors find without any words. */
@@ -85,7 +113,9 @@ export function semantic(notes: Notes, meaning: Semantics): Engine {
 
 /** What passages mean, by vectors that are all made before anything is measured. */
 export async function meaningOf(notes: Notes, vectors: Vectors): Promise<Semantics> {
-  const chunks = notes.indexed.flatMap(({ content }) => chunksOf(Buffer.from(content ?? []).toString('utf8')));
+  const chunks = notes.indexed.flatMap(({ content }) =>
+    chunksOf(withoutMatter(decodeText(content ?? new Uint8Array()).text)),
+  );
   await vectors.add([
     ...notes.judged.queries.map(({ query }) => notes.asked(query)),
     ...chunks.map(({ text }) => text),
