@@ -86,6 +86,7 @@ export function bestUnits(
   const units = first[norm.length] as number;
   const byUnit = new Float64Array(units);
   const scores = new Float64Array(norm.length);
+  const best = new Float64Array(norm.length);
   let complete = 0;
   const most = Math.max(0, ...wanted.map(({ term }) => corpus.postings.get(term)?.places.length ?? 0));
   const found = {
@@ -108,15 +109,14 @@ export function bestUnits(
       scores[d] = (scores[d] as number) + telling * base;
       for (const end = ends[i] as number; u < end; u++) {
         const at = unit[u] as number;
-        byUnit[at] = (byUnit[at] as number) + telling * (saturated(title + (tf[u] as number), k) - base);
+        const score = (byUnit[at] as number) + telling * (saturated(title + (tf[u] as number), k) - base);
+        byUnit[at] = score;
+        // A unit's score only grows: the greatest that was seen is the greatest in the end.
+        if (score > (best[d] as number)) best[d] = score;
       }
     }
   }
-  for (let d = 0; d < norm.length; d++) {
-    let best = 0;
-    for (let u = first[d] as number; u < (first[d + 1] as number); u++) best = Math.max(best, byUnit[u] as number);
-    scores[d] = (scores[d] as number) + best;
-  }
+  for (let d = 0; d < norm.length; d++) scores[d] = (scores[d] as number) + (best[d] as number);
   return { scores, complete };
 }
 
