@@ -51,7 +51,7 @@ test('every room imports only the rooms it may', () => {
 
 test('one tier’s adapter never imports another’s', () => {
   const tier = (file: string) =>
-    /^tiers\/(?:mirror-\w+|durable-\w+|mutex-\w+|cache-\w+|origin-\w+|workplace)/.exec(file)?.[0];
+    /^tiers\/(?:mirror-\w+|durable-\w+|mutex-\w+|cache-\w+|origin-\w+|embedder-\w+|workplace)/.exec(file)?.[0];
   const wrong = files.flatMap((file) => {
     const own = tier(file);
     return importsOf(file)

@@ -113,6 +113,8 @@ export const LIMITS = {
   modelIdleMs: 5 * 60_000,
   /** What a search waits for its meaning, the model's loading included. */
   embedQueryMs: 5_000,
+  /** After a failure searches do without what was embedded since for so long. */
+  embedRestMs: 10_000,
   /** A model that could not be loaded is tried again after so long. */
   modelRestMs: 60_000,
   /** Vectors that are read from the mirror, and names that are compared, at a time. */

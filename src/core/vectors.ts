@@ -71,6 +71,8 @@ export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdle
   let located: { of: readonly unknown[]; names: Names; size: number; at: Located } | undefined;
   let idle: NodeJS.Timeout | undefined;
   let told = '';
+  /** What failed is not tried again for a while: searches need not wait for it twice. */
+  let restUntil = 0;
 
   function followed() {
     return createFollower((fromRow, limit) => mirror.vectors(embedder.model, fromRow, limit), {
@@ -90,10 +92,12 @@ export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdle
 
   /** Null where it fails or takes too long: the search goes on without. */
   async function bounded<T>(work: () => Promise<T>): Promise<T | null> {
+    if (performance.now() < restUntil) return null;
     clearTimeout(idle);
     try {
       return await within(LIMITS.embedQueryMs, work());
     } catch (error) {
+      restUntil = performance.now() + LIMITS.embedRestMs;
       const why = explain(error);
       if (why !== told) log.warn('meaning not compared', { why });
       told = why;
