@@ -3,13 +3,15 @@ import { digestText } from '../core/digest.js';
 import { type Document, decodeText, KINDS, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
-import { asOfLine, day, fence, provenanceLine } from '../core/format.js';
+import { asOfLine, fence, provenanceLine } from '../core/format.js';
 import { withoutMatter } from '../core/frontmatter.js';
+import { hitHeader, hitText } from '../core/hits.js';
 import { cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { pastView } from '../core/past-view.js';
 import type { Filter } from '../core/ports.js';
 import { projectName } from '../core/project.js';
+import type { Provenance } from '../core/provenance.js';
 import type { Consistency } from '../core/reader.js';
 import { type Meaning, search } from '../core/searcher.js';
 import { tokenCounter } from '../core/tokens.js';
@@ -125,21 +127,36 @@ export const searchMemory = defineOperation({
       ...held,
       ...value.documents.filter(({ id }) => !paths.has(id)).map((each) => ({ ...each, queued: false })),
     ].slice(0, limit);
+    const words = wordsOf(query.text);
+    const unknown = value.unknown.map(({ term, near }) => ({
+      word: words.find(({ terms: own }) => own.includes(term))?.word ?? term,
+      near,
+    }));
+    const matchedBy = (standing: ReadonlySet<string>) => [
+      ...words.filter(({ terms: own }) => own.some((term) => standing.has(term))).map(({ word }) => word),
+      ...unknown.filter(({ near }) => near.some((term) => standing.has(term))).map(({ word }) => `~${word}`),
+    ];
+    const then = past && { commit: past.commit, timeMs: past.timeMs };
+    const provenance = past ? { ...from, notes: [...from.notes, ...past.notes] } : from;
+    const searched = value.searched + held.length;
     const count = await tokenCounter();
+    const frame = framed(headOf(documents.length, searched, unknown), '', footOf(then, provenance));
     const shown = packPassages(
-      documents.map((each) => ({ ...each, headerTokens: count(headerOf(each)) + 12 })),
+      documents.map((each) => {
+        const header = hitHeader({ ...each, matched: matchedBy(new Set(each.terms)), also: [] });
+        return { ...each, headerTokens: count(`${header}\n\n`) };
+      }),
       {
         wanted: new Map(value.weights),
-        budgetTokens: Math.max(0, (input.max_tokens ?? LIMITS.searchBudgetTokens) - FRAME_TOKENS),
+        budgetTokens: (input.max_tokens ?? LIMITS.searchBudgetTokens) - count(frame),
         count,
       },
     );
     // Where there is no room for passages there may be some for titles.
     if (shown.length === 0) for (const at of documents.keys()) shown.push({ at, passages: [], matched: [], also: [] });
-    const words = wordsOf(query.text);
     return {
       terms,
-      searched: value.searched + held.length,
+      searched,
       hits: shown.flatMap(({ at, passages, matched, also }) => {
         const each = documents[at];
         if (!each) return [];
@@ -148,34 +165,28 @@ export const searchMemory = defineOperation({
         return {
           ...{ id, title, project, timeMs, digest, queued, score, meaning },
           passages: passages.map((passage) => ({ ...passage, headings: [...passage.headings] })),
-          matched: words.filter(({ terms: own }) => own.some((term) => standing.has(term))).map(({ word }) => word),
+          matched: matchedBy(standing),
           also: also.flatMap((other) => documents[other]?.id ?? []),
         };
       }),
-      unknown: value.unknown.map(({ term, near }) => ({
-        word: words.find(({ terms: own }) => own.includes(term))?.word ?? term,
-        near,
-      })),
-      asOf: past && { commit: past.commit, timeMs: past.timeMs },
+      unknown,
+      asOf: then,
       semantic: value.semantic,
       near: value.near,
-      provenance: past ? { ...from, notes: [...from.notes, ...past.notes] } : from,
+      provenance,
     };
   },
 
   async format({ terms, searched, hits, unknown, asOf: then, semantic, near, provenance: from }, input) {
-    const foot = `${then === null ? '' : `${asOfLine(then)}, not now · `}${provenanceLine(from)}`;
+    const foot = footOf(then, from);
     const most = input.max_tokens ?? LIMITS.searchBudgetTokens;
     if (hits.length === 0 && near !== null && input.project !== undefined) {
       const project = projectName(input.project);
       return fitted(most, near, (shown) => `${unknownProject(project, shown)}\n${foot}`);
     }
-    const guesses = unknown.map(({ word, near: like }) =>
-      like.length > 0 ? `no note has "${word}", like it: ${like.join(', ')}` : `no note has "${word}"`,
-    );
     if (hits.length === 0) {
       const meant = semantic ? ', or means the like' : '';
-      const like = guesses.length > 0 ? ` (${guesses.join('; ')})` : '';
+      const like = unknown.length > 0 ? ` (${unknown.map(guessOf).join('; ')})` : '';
       return fitted(
         most,
         terms.slice(0, 20),
@@ -183,9 +194,8 @@ export const searchMemory = defineOperation({
       );
     }
     const render = (mostRank: number) => {
-      const lines = hits.map((hit) => `${headerOf(hit)}${whyOf(hit)}${passagesOf(hit, mostRank)}`);
-      const head = `${hits.length} best of ${searched} notes${guesses.length > 0 ? `; ${guesses.join('; ')}` : ''}`;
-      return `${head}\n${fence(lines.join('\n'))}\n${foot}`;
+      const texts = hits.map((hit) => hitText(hit, mostRank));
+      return framed(headOf(hits.length, searched, unknown), texts.join('\n\n'), foot);
     };
     const ranks = hits.flatMap(({ passages }) => passages.map(({ rank }) => rank));
     const count = await tokenCounter();
@@ -193,14 +203,36 @@ export const searchMemory = defineOperation({
       const text = render(rank);
       if (Buffer.byteLength(text) <= most || count(text) <= most) return text;
     }
-    const titles = hits.map((hit) => headerOf(hit));
+    const titles = hits.map((hit) => hitHeader(hit));
     return fitted(most, titles, (shown) => {
       const left = titles.length - shown.length;
       const head = `${shown.length} best of ${searched} notes${left > 0 ? ` (${left} more did not fit ${most} tokens)` : ''}`;
-      return shown.length === 0 ? `${head}\n${foot}` : `${head}\n${fence(shown.join('\n'))}\n${foot}`;
+      return shown.length === 0 ? `${head}\n${foot}` : framed(head, shown.join('\n'), foot);
     });
   },
 });
+
+interface Unknown {
+  word: string;
+  near: string[];
+}
+
+/** `8 best of 120 notes; no note has "postgers", like it: postgres`. */
+function headOf(shown: number, searched: number, unknown: Unknown[]): string {
+  return [`${shown} best of ${searched} notes`, ...unknown.map(guessOf)].join('; ');
+}
+
+function guessOf({ word, near }: Unknown): string {
+  return near.length > 0 ? `no note has "${word}", like it: ${near.join(', ')}` : `no note has "${word}"`;
+}
+
+function footOf(then: Parameters<typeof asOfLine>[0] | null, from: Provenance): string {
+  return `${then === null ? '' : `${asOfLine(then)}, not now · `}${provenanceLine(from)}`;
+}
+
+function framed(head: string, hits: string, foot: string): string {
+  return `${head}\n${fence(hits)}\n${foot}`;
+}
 
 /** What the tiers have, now or as of a time. */
 async function found(
@@ -248,65 +280,6 @@ async function found(
     'The memory changes faster than its past can be compared with it.',
     'Search again in a moment.',
   );
-}
-
-/** What is around the hits: the first line, the fence and where the answer comes from. */
-const FRAME_TOKENS = 110;
-
-interface Shown {
-  id: string;
-  title: string;
-  project: string;
-  timeMs: number;
-  queued?: boolean;
-}
-
-function headerOf({ id, title, project, timeMs, queued }: Shown): string {
-  return `${day(timeMs)} **${title}** · ${project} · \`${id}\`${queued ? ' · queued, not at the origin yet' : ''}`;
-}
-
-function whyOf({
-  matched,
-  meaning,
-  also,
-  digest,
-}: {
-  matched: string[];
-  meaning: number | null;
-  also: string[];
-  digest: boolean;
-}) {
-  const why = [
-    matched.length > 0 ? `has ${matched.slice(0, 8).join(', ')}` : '',
-    meaning !== null ? 'by meaning' : '',
-    digest ? 'its digest' : '',
-    also.length > 0 ? `also in ${also.map((id) => `\`${id}\``).join(', ')}` : '',
-  ].filter((each) => each !== '');
-  return why.length === 0 ? '' : ` · ${why.join(' · ')}`;
-}
-
-interface Lines {
-  passages: { headings: string[]; text: string; rank: number; adjoins: boolean; continues: boolean }[];
-}
-
-/** Those of the answer's best, in the order of the text, each under its headings where they are others than before. */
-function passagesOf({ passages }: Lines, mostRank: number): string {
-  let text = '';
-  let headings = '';
-  let gap = false;
-  for (const [at, passage] of passages.entries()) {
-    if (passage.rank > mostRank) {
-      gap = true;
-      continue;
-    }
-    const path = passage.headings.join(' › ');
-    const joined = at > 0 && passage.adjoins && !gap;
-    if (path !== headings && path !== '') text += `\n  ${path}:`;
-    text += `${joined && passage.continues ? ' ' : '\n  '}${at > 0 && !joined ? '… ' : ''}${passage.text}`;
-    headings = path;
-    gap = false;
-  }
-  return text;
 }
 
 /** The words of a query with the terms that each gives. */

@@ -1,6 +1,5 @@
 import { analyse } from './analyse.js';
 import { neighbourhoods } from './neighbourhood.js';
-import type { Preference } from './speakers.js';
 import { cutUnits, type Range, type Unit } from './units.js';
 
 /** A document that was found. */
@@ -18,8 +17,6 @@ export interface Found {
 export interface Question {
   /** The query's terms and how much each tells (BM25's idf). */
   wanted: ReadonlyMap<string, number>;
-  /** Whose words are asked for, where notes say who speaks. */
-  preference?: Preference | null;
   budgetTokens: number;
   count: (text: string) => number;
 }
@@ -56,6 +53,8 @@ const ABOVE = 0.25;
 /** Beside the words' own, all in standard deviations: over the units, and over the documents. */
 const COSINE_WEIGHT = 1;
 const DOCUMENT_WEIGHT = 2;
+/** A cosine from which on meaning speaks for a unit. */
+const MEANS_IT = 0.3;
 /** After so many units that do not fit the rest will not either. */
 const MISSES = 40;
 /** Nearly the same: this share of all neighbouring pairs of terms is in both. */
@@ -66,11 +65,13 @@ interface Scored extends Unit {
   /** Its place among the document's units. */
   place: number;
   score: number;
+  /** A word or its meaning speaks for it. */
+  speaks: boolean;
 }
 
 /** What is shown of the documents (best first) within a budget: their best passages, and none of nearly the same twice. */
 export function packPassages(documents: readonly Found[], question: Question): Shown[] {
-  const read = documents.map((document) => readDocument(document, question));
+  const read = documents.map((document) => readDocument(document, question.wanted));
   const also = folded(read);
   const kept = [...also.keys()];
   const units = scored(kept, documents, read, question.wanted);
@@ -101,7 +102,7 @@ interface Read {
   pairs?: Set<string>;
 }
 
-function readDocument({ text, chunks }: Found, { wanted, preference }: Question): Read {
+function readDocument({ text, chunks }: Found, wanted: ReadonlyMap<string, number>): Read {
   const numbers = new Map([...wanted.keys()].map((term, number) => [term, number]));
   const closest = chunks
     .toSorted((a, b) => b.cosine - a.cosine)
@@ -113,12 +114,11 @@ function readDocument({ text, chunks }: Found, { wanted, preference }: Question)
   for (const unit of units) {
     const counts = new Float64Array(numbers.size);
     const { terms } = analyse(`${unit.continues ? unit.speaker : ''} ${text.slice(unit.from, unit.to)}`);
-    const said = spokenBy(unit, preference);
     for (const term of terms) {
       read.terms.push(term);
       const number = numbers.get(term);
       if (number === undefined) continue;
-      counts[number] = (counts[number] as number) + said;
+      counts[number] = (counts[number] as number) + 1;
       read.matched.add(term);
     }
     const over = above.get(unit.headings) ?? analyse(unit.headings.join('\n')).terms;
@@ -132,11 +132,6 @@ function readDocument({ text, chunks }: Found, { wanted, preference }: Question)
     read.counts.push(counts);
   }
   return read;
-}
-
-/** What a word of the unit counts: less where somebody else than asked for says it. */
-function spokenBy({ speaker }: Unit, preference: Preference | null | undefined): number {
-  return !preference || speaker === '' || preference.names.has(speaker.toLowerCase()) ? 1 : preference.others;
 }
 
 /** The documents to show, each with those that say nearly the same; of several the best stands for all. */
@@ -189,9 +184,10 @@ function scored(
           AFTER * (counts[place + 1]?.[number] ?? 0);
         sum += (weight * tf * (K1 + 1)) / (tf + K1);
       }
+      const cosine = closeness(unit, chunks);
       lexical.push(sum);
-      cosines.push(closeness(unit, chunks));
-      units.push({ ...unit, document, place, score: 0 });
+      cosines.push(cosine);
+      units.push({ ...unit, document, place, score: 0, speaks: sum > 0 || cosine >= MEANS_IT });
     }
   }
   const words = standardised(lexical);
@@ -244,12 +240,14 @@ function packed(
   for (const unit of units) {
     const { title, text, headerTokens } = documents[unit.document] as Found;
     const words = display(text, unit);
-    if (said.has(words)) continue;
+    // Where only the title matches, the passage that is best all the same.
+    if (said.has(words) || (!unit.speaks && taken.has(unit.document))) continue;
     const heading = headingsOf(unit, title).join(' › ');
     const section = `${unit.document} ${heading}`;
     // A gap and a line's end cost one each.
     let cost = 2 + (taken.has(unit.document) ? 0 : headerTokens);
     if (heading !== '' && !headed.has(section)) cost += count(heading) + 2;
+    if (unit.continues && unit.speaker !== '') cost += count(unit.speaker) + 3;
     // Hardly any text has more than ten characters to the token: such need no counting.
     const room = budgetTokens - tokens - cost;
     const own = words.length > room * 10 ? Number.POSITIVE_INFINITY : count(words);
