@@ -35,6 +35,7 @@ interface Piece {
 /** Lines that belong together; `heading`: the first is one. */
 interface Paragraph {
   pieces: Piece[];
+  words: number;
   heading: boolean;
 }
 
@@ -54,8 +55,8 @@ export function chunksOf(note: string): Chunk[] {
     words = 0;
     tokens = 0;
   };
-  for (const { pieces, heading } of paragraphsOf(note)) {
-    const fits = words + pieces.reduce((sum, each) => sum + each.words, 0) <= MOST_WORDS;
+  for (const { pieces, words: more, heading } of paragraphsOf(note)) {
+    const fits = words + more <= MOST_WORDS;
     if (words >= ENOUGH_WORDS && (heading || !fits)) close();
     for (const piece of pieces) {
       if (words >= WORDS || words + piece.words > MOST_WORDS || tokens + piece.tokens > MOST_TOKENS) close();
@@ -97,19 +98,22 @@ function bare(line: string): string {
     .toWellFormed();
 }
 
+/** Two line breaks in a row, or a line of white space. */
+const BLANK = /^(?:\r?\n){2}|^\r\r|^[^\S\r\n]+$/;
+
 function* paragraphsOf(note: string): Generator<Paragraph> {
   const matterEnd = endOfMatter(note);
-  let paragraph: Paragraph = { pieces: [], heading: false };
+  let paragraph: Paragraph = { pieces: [], words: 0, heading: false };
   let fence = '';
   /** Words of the block of code or the table so far. */
   let blockWords = 0;
-  for (const { 0: line, index } of note.matchAll(/[^\r\n]+|\n[^\S\n]*\n/g)) {
+  for (const { 0: line, index } of note.matchAll(/[^\r\n]+|[\r\n]{2,}/g)) {
     const heading = fence === '' && /^\s{0,3}#{1,6}\s/.test(line);
     // A heading stays with the paragraph below it.
-    const ends = heading || (line.startsWith('\n') && !(paragraph.heading && paragraph.pieces.length === 1));
+    const ends = heading || (BLANK.test(line) && !(paragraph.heading && paragraph.pieces.length === 1));
     if (ends && paragraph.pieces.length > 0) {
       yield paragraph;
-      paragraph = { pieces: [], heading };
+      paragraph = { pieces: [], words: 0, heading };
     } else if (heading) paragraph.heading = true;
     const mark = /^\s{0,3}(```|~~~)/.exec(line)?.[1] ?? '';
     const inBlock = fence !== '' || /^\s*\|/.test(line);
@@ -120,6 +124,12 @@ function* paragraphsOf(note: string): Generator<Paragraph> {
         if (inBlock && blockWords >= BLOCK_WORDS) break;
         if (inBlock) blockWords += piece.words;
         paragraph.pieces.push(piece);
+        paragraph.words += piece.words;
+        // One without an end comes in parts: of a note that is too long the rest is never looked at.
+        if (paragraph.words > 10 * MOST_WORDS) {
+          yield paragraph;
+          paragraph = { pieces: [], words: 0, heading: false };
+        }
       }
     }
   }
@@ -140,18 +150,23 @@ function isProse(line: string): boolean {
 
 let sentences: Intl.Segmenter | undefined;
 
+/** So much of a line at a time, to the last white space in it: to look for sentences takes ever longer with the length. */
+const STRETCH = /.{1,2000}(?=\s|$)|.{1,2000}/gsu;
+
 /** A line in pieces of at most a passage each: whole, or its sentences, or their words. */
 function* piecesOf(line: string, at: number): Generator<Piece> {
-  const whole = measured(line, at);
-  if (whole.words <= MOST_WORDS && whole.tokens <= MOST_TOKENS) {
-    if (whole.words > 0) yield whole;
-    return;
-  }
-  sentences ??= new Intl.Segmenter('en', { granularity: 'sentence' });
-  for (const { segment, index } of sentences.segment(line)) {
-    const sentence = measured(segment, at + index);
-    if (sentence.words > MOST_WORDS || sentence.tokens > MOST_TOKENS) yield* cut(segment, at + index);
-    else if (sentence.words > 0) yield sentence;
+  for (const { 0: stretch, index: from } of line.matchAll(STRETCH)) {
+    const whole = measured(stretch, at + from);
+    if (whole.words <= MOST_WORDS && whole.tokens <= MOST_TOKENS) {
+      if (whole.words > 0) yield whole;
+      continue;
+    }
+    sentences ??= new Intl.Segmenter('en', { granularity: 'sentence' });
+    for (const { segment, index } of sentences.segment(stretch)) {
+      const sentence = measured(segment, at + from + index);
+      if (sentence.words > MOST_WORDS || sentence.tokens > MOST_TOKENS) yield* cut(segment, at + from + index);
+      else if (sentence.words > 0) yield sentence;
+    }
   }
 }
 

@@ -21,7 +21,8 @@ describe('passages to embed', () => {
 
   test('a paragraph that fits is not parted, a long one is at its sentences', () => {
     const [a, b] = [sentence(50, 'A'), sentence(50, 'B')];
-    expect(chunksOf(`${a}\n\n${b}`).map(({ text }) => text)).toEqual([a, b]);
+    for (const blank of ['\n\n', '\r\n\r\n', '\n \t\n', '\r\r', '\n\n\n\n'])
+      expect(chunksOf(`${a}${blank}${b}`).map(({ text }) => text)).toEqual([a, b]);
     expect(chunksOf(`${a} ${b} ${a}`).map(({ text }) => text)).toEqual([a, b, a]);
     const endless = chunksOf(sentence(200, 'word').replace('.', ''));
     expect(endless.map(({ text }) => words(text))).toEqual([60, 60, 60, 20]);
@@ -55,6 +56,9 @@ describe('passages to embed', () => {
 
   test('no note is too long, nothing empty is embedded', () => {
     expect(chunksOf(`${sentence(60, 'long')}\n\n`.repeat(5_000))).toHaveLength(1_000);
+    const endless = 'Hello there, my friend. '.repeat(170_000);
+    expect(chunksOf(endless)).toHaveLength(1_000);
+    expect(chunksOf('\n'.repeat(4_000_000))).toEqual([]);
     expect(chunksOf('')).toEqual([]);
     expect(chunksOf('---\n\n***\n\n| --- | --- |\n\n!!!')).toEqual([]);
   });
