@@ -86,6 +86,9 @@ CREATE TABLE IF NOT EXISTS strata_mirror.documents (
   privacy text COLLATE "C" NOT NULL,
   priority text COLLATE "C" NOT NULL,
   status text COLLATE "C" NOT NULL,
+  parent text COLLATE "C" NOT NULL,
+  target_revenue double precision,
+  current_revenue double precision,
   bytes bigint NOT NULL,
   reason text,
   save_key text COLLATE "C" NOT NULL,
@@ -104,6 +107,9 @@ CREATE INDEX IF NOT EXISTS documents_blob ON strata_mirror.documents (origin, bl
 CREATE INDEX IF NOT EXISTS documents_same ON strata_mirror.documents (origin, project, author, body_hash, time_ms) WHERE live = 1;
 CREATE INDEX IF NOT EXISTS documents_key ON strata_mirror.documents (origin, save_key) WHERE live = 1 AND save_key <> '';
 CREATE INDEX IF NOT EXISTS documents_reason ON strata_mirror.documents (origin, path) WHERE live = 1 AND reason IS NOT NULL;
+CREATE INDEX IF NOT EXISTS documents_parent ON strata_mirror.documents (origin, project, (kind = 'project') DESC, time_ms DESC, path DESC, parent, privacy, live)
+  WHERE live = 1 AND parent <> '' AND privacy <> 'PRIVATE';
+CREATE INDEX IF NOT EXISTS documents_records ON strata_mirror.documents (origin, time_ms DESC, path DESC) WHERE live = 1 AND kind = 'project';
 CREATE INDEX IF NOT EXISTS documents_staged ON strata_mirror.documents (origin) WHERE live = 0;
 
 -- What ranking knows of each document: its length and speakers, and the names of its passages (16 bytes each).
@@ -171,30 +177,22 @@ CREATE TABLE IF NOT EXISTS strata_mirror.versions (
   PRIMARY KEY (origin, path, blob, until_commit)
 );
 
--- Project records: status, priority and revenue as their Markdown files say.
-CREATE TABLE IF NOT EXISTS strata_mirror.projects (
-  origin text COLLATE "C" NOT NULL,
-  project text COLLATE "C" NOT NULL,
-  name text NOT NULL,
-  status text COLLATE "C" NOT NULL,
-  priority text COLLATE "C" NOT NULL,
-  target_revenue double precision,
-  current_revenue double precision,
-  parent text COLLATE "C",
-  note text NOT NULL,
-  PRIMARY KEY (origin, project)
-);
+-- Project records: name, status, priority, revenue and parent as their Markdown files say.
+CREATE OR REPLACE VIEW strata_mirror.projects AS
+  SELECT origin, project, title AS name, status, priority, target_revenue, current_revenue, parent, time_ms, path, live,
+    privacy, author
+  FROM strata_mirror.documents WHERE live = 1 AND kind = 'project';
 
--- The registry of submodules: which project lies in which, and when it was last synced.
-CREATE TABLE IF NOT EXISTS strata_mirror.submodules (
-  origin text COLLATE "C" NOT NULL,
-  project text COLLATE "C" NOT NULL,
-  parent text COLLATE "C" NOT NULL,
-  path text COLLATE "C" NOT NULL,
-  status text COLLATE "C" NOT NULL,
-  synced_at_ms bigint,
-  PRIMARY KEY (origin, parent, path)
-);
+-- The registry of submodules: which project is one of which, and when that was last said. Every note that is saved in a
+-- submodule says it; the project's record has the last word, otherwise the newest note. Who names itself is of none.
+CREATE OR REPLACE VIEW strata_mirror.submodules AS
+  SELECT p.origin, p.project, w.parent, w.time_ms FROM (
+    SELECT DISTINCT origin, project FROM strata_mirror.documents WHERE live = 1 AND parent <> '' AND privacy <> 'PRIVATE'
+  ) AS p JOIN strata_mirror.documents AS w ON w.doc = (
+    SELECT n.doc FROM strata_mirror.documents AS n
+    WHERE n.origin = p.origin AND n.project = p.project AND n.live = 1 AND n.parent <> '' AND n.privacy <> 'PRIVATE'
+    ORDER BY (n.kind = 'project') DESC, n.time_ms DESC, n.path DESC LIMIT 1
+  ) WHERE w.parent <> p.project;
 
 -- Reusable lessons, with links to the sessions they came from.
 CREATE TABLE IF NOT EXISTS strata_mirror.patterns (

@@ -27,7 +27,11 @@ export function seesUnsigned(caller: Caller): boolean {
 export function maySee(caller: Caller, document: Document): boolean {
   const own = document.author === caller.subject || (document.author === '' && seesUnsigned(caller));
   if (document.privacy === 'PRIVATE' && !own) return false;
-  return caller.projects === 'all' || caller.projects.some((name) => `${document.project}/`.startsWith(`${name}/`));
+  return seesProject(caller, document.project);
+}
+
+export function seesProject({ projects }: Caller, project: string): boolean {
+  return projects === 'all' || projects.some((name) => `${project}/`.startsWith(`${name}/`));
 }
 
 /** Who the local user is: the name of the system's account. */

@@ -9,6 +9,8 @@ export interface NoteFields {
   updated?: Date;
   title: string;
   project: string;
+  /** The project that its own is a submodule of. */
+  parent?: string;
   summary?: string;
   tags?: string[];
   decisions?: string[];

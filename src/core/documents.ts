@@ -32,6 +32,11 @@ export interface Document {
   privacy: Privacy;
   priority: string;
   status: string;
+  /** The project that its own is a submodule of, as far as this document says; its own: of none. Empty: it does not say. */
+  parent: string;
+  /** What a project's record says; null where it does not. */
+  targetRevenue: number | null;
+  currentRevenue: number | null;
   bytes: number;
   /** Why the document is doubtful (broken front matter, not UTF-8, too large…), or null. */
   reason: string | null;
@@ -93,7 +98,7 @@ export function parseDocument(source: Source): { document: Document; text: strin
     path: source.path,
     blob: source.blob,
     kind,
-    project: projectOf(data.project, readable),
+    project: toldProject(data.project) ?? projectFromPath(readable),
     title: titleOf(data, body, readable),
     timeMs: timeOf(data, body, readable) ?? source.changedMs,
     tags: tagsOf(data.tags ?? data.tag),
@@ -103,6 +108,10 @@ export function parseDocument(source: Source): { document: Document; text: strin
     privacy: PRIVACY.find((level) => level === line(data.privacy, 20).toUpperCase()) ?? 'TEAM',
     priority: line(data.priority, 40).toLowerCase(),
     status: line(data.status, 40).toLowerCase(),
+    // Notes of other programs have parents too, which are pages.
+    parent: kind === 'note' ? '' : (toldProject(data.parent) ?? ''),
+    targetRevenue: figure(data.target_revenue),
+    currentRevenue: figure(data.current_revenue),
     bytes: source.bytes,
     reason: reasons.length > 0 ? reasons.join('; ') : null,
     saveKey: line(data.key, 100),
@@ -178,16 +187,18 @@ function kindOf(path: string, data: Record<string, unknown>): Kind {
   );
 }
 
-function projectOf(told: unknown, path: string): string {
+/** Null where nothing is told, or a name that we would not write. */
+function toldProject(told: unknown): string | null {
   const name = line(told, 300);
-  if (name !== '') {
-    try {
-      return projectName(name);
-    } catch {
-      // A name that we would not write is still somebody's: the folder speaks instead.
-    }
+  try {
+    return name === '' ? null : projectName(name);
+  } catch {
+    return null;
   }
-  return projectFromPath(path);
+}
+
+function figure(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
 }
 
 function titleOf(data: Record<string, unknown>, body: string, path: string): string {

@@ -72,6 +72,7 @@ export async function redactDraft(draft: Draft): Promise<{ clean: Draft; redacti
     fields: {
       ...fields,
       title: await one(fields.title),
+      parent: fields.parent === undefined ? undefined : await one(fields.parent),
       summary: fields.summary === undefined ? undefined : await one(fields.summary),
       tags: await many(fields.tags),
       decisions: await many(fields.decisions),

@@ -23,6 +23,10 @@ export const LIMITS = {
   storedTitleChars: 200,
 
   // Answers.
+  /** Of a list of all. */
+  projects: 10_000,
+  /** Of one project, the last heard of first. */
+  relatives: 500,
   listDefault: 20,
   listMax: 100,
   searchDefault: 8,

@@ -124,6 +124,8 @@ function viewOf(get: View['get']): Reading {
     documents: elsewhere,
     ids: elsewhere,
     projects: elsewhere,
+    records: elsewhere,
+    relatives: elsewhere,
     problems: elsewhere,
     newestSession: elsewhere,
     sameSave: elsewhere,

@@ -3,6 +3,7 @@ import type { Caller } from './caller.js';
 import type { Document, IndexedDocument, Kind } from './documents.js';
 import type { MemoryError } from './errors.js';
 import type { Moment } from './moment.js';
+import type { ProjectRecord, Relatives } from './project.js';
 import type { VectorStore } from './vector-ports.js';
 import type { KeptVersions } from './versions.js';
 
@@ -142,7 +143,8 @@ export interface Step {
 }
 
 export interface Filter {
-  project?: string;
+  /** Any of these. */
+  projects?: string[];
   kinds?: Kind[];
   tags?: string[];
   privacy?: string;
@@ -179,6 +181,9 @@ export interface View extends KeptVersions {
   documents(caller: Caller, docs: number[]): Promise<(Document & { content: Uint8Array | null })[]>;
   ids(caller: Caller): Promise<string[]>;
   projects(caller: Caller): Promise<{ project: string; documents: number; lastMs: number }[]>;
+  /** Of every project that has a record or a parent. */
+  records(caller: Caller): Promise<ProjectRecord[]>;
+  relatives(caller: Caller, project: string): Promise<Relatives>;
   problems(caller: Caller, limit: number): Promise<{ path: string; reason: string }[]>;
   /** The newest session path of a project by name, for `LATEST.json`. */
   newestSession(project: string): Promise<{ path: string; title: string; timeMs: number } | null>;
@@ -405,4 +410,6 @@ export interface Mutex {
 export interface Workplace {
   /** The project of a folder, the same from any clone, worktree or machine; null where it is in no repository. */
   projectAt(folder: string): Promise<string | null>;
+  /** The project whose repository has the folder's own as a submodule; null where that is none. */
+  parentAt(folder: string): Promise<string | null>;
 }

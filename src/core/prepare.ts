@@ -260,7 +260,9 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
 /** The note that this save would have become as that document. */
 function composedAs({ draft }: Pending, then: Document): Uint8Array {
   const { fields } = draft;
-  const named = { time: new Date(then.timeMs), author: then.author, client: then.client };
+  // The same from another clone, which is no submodule there, or of another one.
+  const parent = then.parent || undefined;
+  const named = { parent, time: new Date(then.timeMs), author: then.author, client: then.client };
   return composeNote({ ...fields, privacy: fields.privacy ?? 'TEAM', ...named }, draft.body);
 }
 

@@ -6,6 +6,25 @@ export const INBOX = 'inbox';
 const KIND_FOLDERS = new Set(['sessions', 'checkpoints', 'patterns', 'projects']);
 const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/;
 
+/** What is known of a project beside its notes. */
+export interface ProjectRecord {
+  project: string;
+  status: string;
+  priority: string;
+  targetRevenue: number | null;
+  currentRevenue: number | null;
+  /** The project that it is a submodule of, or empty. */
+  parent: string;
+}
+
+/** Projects near one in the registry of submodules, each once and never itself; those last heard of first. */
+export interface Relatives {
+  parent: string | null;
+  /** Of the same parent. */
+  siblings: string[];
+  submodules: string[];
+}
+
 /**
  * A project's name as everything stores it: lower case, NFC, `/` between its parts, valid as folders on every file
  * system. Takes `owner/repo`, a git remote URL, or any name. Throws `invalid_input`.

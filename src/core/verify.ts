@@ -102,7 +102,11 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
     if (project === undefined && caller.projects === 'all') return () => true;
     const paths = new Set<string>();
     await mirror.snapshot(async (view) => {
-      for (const each of await view.list(caller, project === undefined ? {} : { project }, { limit: 1_000_000 }))
+      for (const each of await view.list(
+        caller,
+        { projects: project === undefined ? undefined : [project] },
+        { limit: 1_000_000 },
+      ))
         paths.add(each.path);
     });
     return (path) =>

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { decodeText } from '../core/documents.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine } from '../core/format.js';
-import { readFrontMatter } from '../core/frontmatter.js';
 import { LIMITS } from '../core/limits.js';
 import { consistency, defineOperation, provenance } from './operation.js';
 
@@ -10,6 +8,8 @@ export const PROJECT_STATUS = ['idea', 'active', 'paused', 'done', 'dropped'] as
 
 const row = z.object({
   project: z.string(),
+  /** The project that it is a submodule of, or empty. */
+  parent: z.string(),
   documents: z.number(),
   lastMs: z.number(),
   status: z.string(),
@@ -41,25 +41,12 @@ export const listProjects = defineOperation({
       input.consistency,
       'fast',
       async (reading) => {
-        const records = new Map<string, Record<string, unknown> & { status: string; priority: string }>();
-        for (const document of await reading.list(caller, { kinds: ['project'] }, { limit: 1_000 })) {
-          const content = (await reading.get(caller, document.id))?.content;
-          const data = content ? readFrontMatter(decodeText(content).text).data : {};
-          if (!records.has(document.project))
-            records.set(document.project, { ...data, status: document.status, priority: document.priority });
-        }
-        return (await reading.projects(caller)).map(({ project, documents, lastMs }) => {
-          const record = records.get(project);
-          return {
-            project,
-            documents,
-            lastMs,
-            status: record?.status ?? '',
-            priority: record?.priority ?? '',
-            targetRevenue: figure(record?.target_revenue),
-            currentRevenue: figure(record?.current_revenue),
-          };
-        });
+        const records = new Map((await reading.records(caller)).map((record) => [record.project, record]));
+        return (await reading.projects(caller)).map((each) => ({
+          ...NO_RECORD,
+          ...records.get(each.project),
+          ...each,
+        }));
       },
       { name: 'list_projects', input: null },
     );
@@ -77,7 +64,8 @@ export const listProjects = defineOperation({
         each.targetRevenue === null && each.currentRevenue === null
           ? ''
           : `revenue ${each.currentRevenue ?? 0} of ${each.targetRevenue ?? '?'}`;
-      return `- ${[each.project, each.status, each.priority, revenue, `${each.documents} notes`, `last ${day(each.lastMs)}`].filter((part) => part !== '').join(' · ')}`;
+      const parent = each.parent === '' ? '' : `in ${each.parent}`;
+      return `- ${[each.project, parent, each.status, each.priority, revenue, `${each.documents} notes`, `last ${day(each.lastMs)}`].filter((part) => part !== '').join(' · ')}`;
     });
     return fitted(
       LIMITS.budgetDefaultTokens,
@@ -87,6 +75,4 @@ export const listProjects = defineOperation({
   },
 });
 
-function figure(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
-}
+const NO_RECORD = { parent: '', status: '', priority: '', targetRevenue: null, currentRevenue: null };

@@ -27,7 +27,7 @@ export function filterOf(input: {
   privacy?: string;
 }): Filter {
   return {
-    project: input.project === undefined ? undefined : projectName(cleanLine('project', input.project)),
+    projects: input.project === undefined ? undefined : [projectName(cleanLine('project', input.project))],
     kinds: input.kind === undefined ? undefined : [input.kind],
     tags: input.tags?.map((tag) => cleanLine('tags', tag)),
     privacy: input.privacy,
@@ -90,7 +90,7 @@ export const listSessions = defineOperation({
         // One more than asked for tells whether there are more.
         found: await reading.list(caller, filter, { limit: limit + 1, after }),
         total: await reading.count(caller, filter),
-        near: await nearestProjects(reading, caller, filter.project),
+        near: await nearestProjects(reading, caller, filter.projects?.[0]),
       }),
       { name: 'list_sessions', input: { filter, limit, after } },
     );

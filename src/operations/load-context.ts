@@ -61,7 +61,7 @@ export const loadContext = defineOperation({
       input.consistency,
       'fresh',
       async (reading) => {
-        const filter = { project: named };
+        const filter = { projects: [named] };
         const found = await reading.list(caller, filter, { limit: 30 });
         return {
           found,
@@ -72,7 +72,7 @@ export const loadContext = defineOperation({
       },
       { name: 'load_context', input: named },
     );
-    const held = await services.held.list(caller, { project: named });
+    const held = await services.held.list(caller, { projects: [named] });
     const paths = new Set(held.map(({ document }) => document.path));
     const found = value.found.filter(({ path }) => !paths.has(path));
     return {

@@ -14,8 +14,10 @@ export interface Context {
   caller: Caller;
   signal: AbortSignal;
   progress(done: number, total: number, message?: string): void;
-  /** The project that a call without one is about, and how it was found. */
+  /** The project that a call is about: the one that it names, or the one that was found. */
   project(named: string | undefined): Promise<string>;
+  /** The project that this one is a submodule of where the client works; undefined where it works in no such thing. */
+  parent(project: string): Promise<string | undefined>;
 }
 
 /** What a caller can ask: every face (MCP tool, REST route, command) derives from this one literal. */
@@ -52,20 +54,33 @@ export function defineOperation<I extends z.ZodObject, O>(operation: Operation<I
   return operation;
 }
 
-/** Finds the project of a call: the one it names, the configured one, that of the first folder in a repository. */
+/** Finds the project of one call: the one it names, the configured one, that of the first folder in a repository. */
 export function projectFinder(
-  services: Services,
+  { workplace }: Services,
   configured: string | undefined,
   folders: () => Promise<string[]>,
-): Context['project'] {
-  return async (named) => {
-    if (named !== undefined) return projectName(cleanLine('project', named));
-    if (configured !== undefined) return configured;
-    for (const folder of await folders()) {
-      const found = await services.workplace.projectAt(folder);
-      if (found !== null) return found;
-    }
-    return INBOX;
+): Pick<Context, 'project' | 'parent'> {
+  let asked: Promise<string[]> | undefined;
+  // A client may be slow to name its folders.
+  const once = () => {
+    asked ??= folders();
+    return asked;
+  };
+  return {
+    async project(named) {
+      if (named !== undefined) return projectName(cleanLine('project', named));
+      if (configured !== undefined) return configured;
+      for (const folder of await once()) {
+        const found = await workplace.projectAt(folder);
+        if (found !== null) return found;
+      }
+      return INBOX;
+    },
+    async parent(project) {
+      for (const folder of await once())
+        if ((await workplace.projectAt(folder)) === project) return (await workplace.parentAt(folder)) ?? undefined;
+      return undefined;
+    },
   };
 }
 

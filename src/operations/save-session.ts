@@ -70,7 +70,7 @@ export const saveSession = defineOperation({
         : null,
   },
 
-  async run(input, { services, caller, signal, project }) {
+  async run(input, { services, caller, signal, project, parent }) {
     const title = cleanLine('title', input.title);
     const body = cleanText('content', input.content);
     if (title === '' || body.trim() === '')
@@ -109,6 +109,8 @@ export const saveSession = defineOperation({
     const fields = {
       title,
       project: named,
+      // An edited note keeps its own.
+      parent: edit ? undefined : await parent(named),
       summary: input.summary === undefined ? undefined : cleanLine('summary', input.summary),
       tags: lines('tags', input.tags)?.map((tag) => tag.toLowerCase()),
       decisions: lines('decisions', input.decisions),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Caller } from '../core/caller.js';
 import { digestText } from '../core/digest.js';
 import { type Document, decodeText, KINDS, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
@@ -9,7 +10,7 @@ import { hitHeader, hitText } from '../core/hits.js';
 import { cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { pastView } from '../core/past-view.js';
-import type { Filter } from '../core/ports.js';
+import type { Filter, View } from '../core/ports.js';
 import { projectName } from '../core/project.js';
 import type { Provenance } from '../core/provenance.js';
 import type { Consistency } from '../core/reader.js';
@@ -40,6 +41,7 @@ export const searchMemory = defineOperation({
   input: z.strictObject({
     query: z.string().min(1).max(LIMITS.queryChars),
     ...filters,
+    relatives: z.boolean().optional().describe('its parent and submodules too'),
     privacy: z.enum(PRIVACY).optional(),
     as_of: asOf,
     limit: limitOf(LIMITS.searchMax),
@@ -49,6 +51,8 @@ export const searchMemory = defineOperation({
   output: z.object({
     terms: z.array(z.string()),
     searched: z.number(),
+    /** The project and its relatives that were searched; null where relatives were not asked for. */
+    projects: z.array(z.string()).nullable(),
     hits: z.array(
       z.object({
         id: z.string(),
@@ -101,9 +105,10 @@ export const searchMemory = defineOperation({
   },
 
   async run(input, context) {
-    const { services, caller } = context;
+    const { services, caller, project } = context;
     const query = readQuery(cleanText('query', input.query));
-    const filter = filterOf(narrowed(input, query));
+    const own = input.relatives === true ? await project(input.project ?? query.project) : undefined;
+    const filter = filterOf(narrowed({ ...input, project: own ?? input.project }, query));
     const terms = query.wanted.map(({ term }) => term);
     if (terms.length === 0 && query.project === undefined && query.tags.length + query.kinds.length === 0)
       throw new MemoryError(
@@ -112,8 +117,8 @@ export const searchMemory = defineOperation({
         'Search for words, names or numbers; list_sessions lists notes without a query.',
       );
     const limit = input.limit ?? LIMITS.searchDefault;
-    const { past, value, from } = await found(context, input, query, filter, limit);
-    const waiting = past ? [] : await services.held.search(caller, terms, filter);
+    const { past, value, from } = await found(context, input, query, { filter, limit, own });
+    const waiting = past ? [] : await services.held.search(caller, terms, within(filter, value.projects));
     const held = waiting.map(({ document, content, queued }) => ({
       ...showing(document, content, null),
       score: Math.max(0, ...value.documents.map(({ score }) => score)),
@@ -140,7 +145,11 @@ export const searchMemory = defineOperation({
     const provenance = past ? { ...from, notes: [...from.notes, ...past.notes] } : from;
     const searched = value.searched + held.length;
     const count = await tokenCounter();
-    const frame = framed(headOf(documents.length, searched, unknown), '', footOf(then, provenance));
+    const frame = framed(
+      headOf(documents.length, searchedIn(searched, value.projects), unknown),
+      '',
+      footOf(then, provenance),
+    );
     const shown = packPassages(
       documents.map((each) => {
         const header = hitHeader({ ...each, matched: matchedBy(new Set(each.terms)), also: [] });
@@ -157,6 +166,7 @@ export const searchMemory = defineOperation({
     return {
       terms,
       searched,
+      projects: value.projects,
       hits: shown.flatMap(({ at, passages, matched, also }) => {
         const each = documents[at];
         if (!each) return [];
@@ -177,10 +187,11 @@ export const searchMemory = defineOperation({
     };
   },
 
-  async format({ terms, searched, hits, unknown, asOf: then, semantic, near, provenance: from }, input) {
+  async format({ terms, searched, projects, hits, unknown, asOf: then, semantic, near, provenance: from }, input) {
     const foot = footOf(then, from);
     const most = input.max_tokens ?? LIMITS.searchBudgetTokens;
-    if (hits.length === 0 && near !== null && input.project !== undefined) {
+    const notes = searchedIn(searched, projects);
+    if (hits.length === 0 && near !== null && input.project !== undefined && (projects?.length ?? 1) === 1) {
       const project = projectName(input.project);
       return fitted(most, near, (shown) => `${unknownProject(project, shown)}\n${foot}`);
     }
@@ -190,12 +201,12 @@ export const searchMemory = defineOperation({
       return fitted(
         most,
         terms.slice(0, 20),
-        (shown) => `Nothing found: none of ${searched} notes has any of: ${shown.join(', ')}${meant}.${like}\n${foot}`,
+        (shown) => `Nothing found: none of ${notes} has any of: ${shown.join(', ')}${meant}.${like}\n${foot}`,
       );
     }
     const render = (mostRank: number) => {
       const texts = hits.map((hit) => hitText(hit, mostRank));
-      return framed(headOf(hits.length, searched, unknown), texts.join('\n\n'), foot);
+      return framed(headOf(hits.length, notes, unknown), texts.join('\n\n'), foot);
     };
     const ranks = hits.flatMap(({ passages }) => passages.map(({ rank }) => rank));
     const count = await tokenCounter();
@@ -206,7 +217,7 @@ export const searchMemory = defineOperation({
     const titles = hits.map((hit) => hitHeader(hit));
     return fitted(most, titles, (shown) => {
       const left = titles.length - shown.length;
-      const head = `${shown.length} best of ${searched} notes${left > 0 ? ` (${left} more did not fit ${most} tokens)` : ''}`;
+      const head = `${shown.length} best of ${notes}${left > 0 ? ` (${left} more did not fit ${most} tokens)` : ''}`;
       return shown.length === 0 ? `${head}\n${foot}` : framed(head, shown.join('\n'), foot);
     });
   },
@@ -218,8 +229,16 @@ interface Unknown {
 }
 
 /** `8 best of 120 notes; no note has "postgers", like it: postgres`. */
-function headOf(shown: number, searched: number, unknown: Unknown[]): string {
-  return [`${shown} best of ${searched} notes`, ...unknown.map(guessOf)].join('; ');
+function headOf(shown: number, notes: string, unknown: Unknown[]): string {
+  return [`${shown} best of ${notes}`, ...unknown.map(guessOf)].join('; ');
+}
+
+/** `120 notes in owner/repo (2 relatives)`. */
+function searchedIn(searched: number, projects: string[] | null): string {
+  if (projects === null) return `${searched} notes`;
+  const others = projects.length - 1;
+  const relatives = others === 0 ? 'no relatives known' : `${others} relative${others > 1 ? 's' : ''}`;
+  return `${searched} notes in ${projects[0]} (${relatives})`;
 }
 
 function guessOf({ word, near }: Unknown): string {
@@ -234,13 +253,21 @@ function framed(head: string, hits: string, foot: string): string {
   return `${head}\n${fence(hits)}\n${foot}`;
 }
 
-/** What the tiers have, now or as of a time. */
+function within(filter: Filter, projects: string[] | null): Filter {
+  return projects === null ? filter : { ...filter, projects };
+}
+
+async function withRelatives(reading: View, caller: Caller, project: string): Promise<string[]> {
+  const { parent, siblings, submodules } = await reading.relatives(caller, project);
+  return [...new Set([project, ...(parent === null ? [] : [parent]), ...siblings, ...submodules])];
+}
+
+/** What the tiers have, now or as of a time; with `own`, in that project and its relatives of now. */
 async function found(
   { services, caller }: Context,
   { as_of, consistency }: { as_of?: string; consistency?: Consistency },
   query: Query,
-  filter: Filter,
-  limit: number,
+  { filter, limit, own }: { filter: Filter; limit: number; own: string | undefined },
 ) {
   const { semantics, reader } = services;
   // Not within the snapshot, which holds a connection that this one would wait for.
@@ -255,23 +282,25 @@ async function found(
         // What was the same as now is not known of this now.
         if (past && (await reading.state()).generation !== past.generation) return null;
         const view = past ? pastView(reading, past) : reading;
-        const result = await search(view, caller, query, filter, { limit, semantics });
+        const projects = own === undefined ? null : await withRelatives(reading, caller, own);
+        const result = await search(view, caller, query, within(filter, projects), { limit, semantics });
         return {
           documents: result.hits.map((hit) => ({
             ...hit,
             ...showing(hit.document, hit.document.content, result.meaning),
           })),
+          projects,
           searched: result.searched,
           unknown: [...result.near].map(([term, near]) => ({ term, near })),
           weights: [...result.weights],
           semantic: result.meaning !== null,
-          near: await nearestProjects(reading, caller, filter.project),
+          near: await nearestProjects(reading, caller, filter.projects?.[0]),
         };
       },
       // What there was at a time is a question to the origin, too.
       past
         ? undefined
-        : { name: 'search_memory', input: { query, filter, limit, vectors: semantics?.state() ?? null } },
+        : { name: 'search_memory', input: { query, filter, own, limit, vectors: semantics?.state() ?? null } },
     );
     if (value !== null) return { past, value, from };
   }

@@ -9,7 +9,7 @@ export async function nearestProjects(
   caller: Caller,
   project: string | undefined,
 ): Promise<string[] | null> {
-  if (project === undefined || (await reading.count(caller, { project })) > 0) return null;
+  if (project === undefined || (await reading.count(caller, { projects: [project] })) > 0) return null;
   return nearest(
     project,
     (await reading.projects(caller)).map((known) => known.project),

@@ -2,6 +2,7 @@ import type { Caller } from '../core/caller.js';
 import type { Document, IndexedDocument } from '../core/documents.js';
 import type { Doubt, Filter, MirrorState, SameSave, Step, Tip, View } from '../core/ports.js';
 import { INDEX_VERSION } from '../search/analyse.js';
+import { registry } from './registry.js';
 import {
   bytesOf,
   COLUMNS,
@@ -25,6 +26,7 @@ export class Overtaken extends Error {}
 export function mirrorStatements(origin: string, dialect: Dialect) {
   const index = searchIndex(origin, dialect);
   const versionsOf = versionQueries(origin, dialect.elements);
+  const { records, relatives } = registry(origin);
 
   async function state(query: Query): Promise<MirrorState> {
     const [row] = await query(
@@ -269,6 +271,8 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
           lastMs: Number(row.last_ms),
         }));
       },
+      records: (caller) => records(query, caller),
+      relatives: (caller, project) => relatives(query, caller, project),
       async problems(caller, limit) {
         const { text, values } = where(caller, {});
         const rows = await query(

@@ -26,12 +26,12 @@ export interface Database {
 
 /** A document's columns, without its bytes. */
 export const COLUMNS =
-  'd.doc, d.path, d.blob, d.id, d.kind, d.project, d.title, d.time_ms, d.tags, d.digest, d.author, d.client, d.privacy, d.priority, d.status, d.bytes, d.reason, d.save_key, d.body_hash';
+  'd.doc, d.path, d.blob, d.id, d.kind, d.project, d.title, d.time_ms, d.tags, d.digest, d.author, d.client, d.privacy, d.priority, d.status, d.parent, d.target_revenue, d.current_revenue, d.bytes, d.reason, d.save_key, d.body_hash';
 
 /** What a document's row holds, in the order of `fieldsOf`. */
 export const FIELDS = (
-  'origin path blob live id kind project title time_ms tags digest author client privacy priority status bytes reason ' +
-  'save_key body_hash indexed content'
+  'origin path blob live id kind project title time_ms tags digest author client privacy priority status parent ' +
+  'target_revenue current_revenue bytes reason save_key body_hash indexed content'
 ).split(' ');
 
 export function fieldsOf(origin: string, each: IndexedDocument): Value[] {
@@ -52,6 +52,9 @@ export function fieldsOf(origin: string, each: IndexedDocument): Value[] {
     each.privacy,
     each.priority,
     each.status,
+    each.parent,
+    each.targetRevenue,
+    each.currentRevenue,
     each.bytes,
     each.reason,
     each.saveKey,
@@ -92,7 +95,8 @@ export function conditions(origin: string, caller: Caller, filter: Filter): { te
   const owner = seesUnsigned(caller) ? `d.author IN ($2, '')` : 'd.author = $2';
   const parts = ['d.origin = $1', 'd.live = 1', `(d.privacy <> 'PRIVATE' OR ${owner})`];
   if (caller.projects !== 'all') parts.push(inProjects('d.project', caller.projects, bind));
-  if (filter.project !== undefined) parts.push(`d.project = ${bind(filter.project)}`);
+  if (filter.projects)
+    parts.push(filter.projects.length === 0 ? '1 = 0' : `d.project IN (${filter.projects.map(bind).join(', ')})`);
   if (filter.kinds) parts.push(`d.kind IN (${filter.kinds.map((kind) => bind(kind)).join(', ')})`);
   if (filter.privacy !== undefined) parts.push(`d.privacy = ${bind(filter.privacy)}`);
   for (const tag of filter.tags ?? [])
@@ -137,11 +141,18 @@ export function toDocument(row: Row): Document {
     privacy: row.privacy as Privacy,
     priority: String(row.priority),
     status: String(row.status),
+    parent: String(row.parent),
+    targetRevenue: numberOrNull(row.target_revenue),
+    currentRevenue: numberOrNull(row.current_revenue),
     bytes: Number(row.bytes),
     reason: row.reason === null ? null : String(row.reason),
     saveKey: String(row.save_key),
     bodyHash: String(row.body_hash),
   };
+}
+
+export function numberOrNull(value: unknown): number | null {
+  return value === null ? null : Number(value);
 }
 
 export function bytesOf(value: unknown): Uint8Array | null {

@@ -26,7 +26,8 @@ CREATE TABLE documents (
   doc INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL, live INTEGER NOT NULL,
   id TEXT NOT NULL, kind TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL, time_ms INTEGER NOT NULL,
   tags TEXT NOT NULL, digest TEXT NOT NULL, author TEXT NOT NULL, client TEXT NOT NULL, privacy TEXT NOT NULL,
-  priority TEXT NOT NULL, status TEXT NOT NULL, bytes INTEGER NOT NULL, reason TEXT, save_key TEXT NOT NULL,
+  priority TEXT NOT NULL, status TEXT NOT NULL, parent TEXT NOT NULL, target_revenue REAL, current_revenue REAL,
+  bytes INTEGER NOT NULL, reason TEXT, save_key TEXT NOT NULL,
   body_hash TEXT NOT NULL, indexed INTEGER NOT NULL,
   touched_day INTEGER NOT NULL DEFAULT (CAST(unixepoch() / 86400 AS INTEGER)), content BLOB,
   UNIQUE (origin, path, blob)
@@ -39,6 +40,9 @@ CREATE INDEX documents_blob ON documents (origin, blob, path) WHERE live = 1;
 CREATE INDEX documents_same ON documents (origin, project, author, body_hash, time_ms) WHERE live = 1;
 CREATE INDEX documents_key ON documents (origin, save_key) WHERE live = 1 AND save_key <> '';
 CREATE INDEX documents_reason ON documents (origin, path) WHERE live = 1 AND reason IS NOT NULL;
+CREATE INDEX documents_parent ON documents (origin, project, (kind = 'project') DESC, time_ms DESC, path DESC, parent, privacy, live)
+  WHERE live = 1 AND parent <> '' AND privacy <> 'PRIVATE';
+CREATE INDEX documents_records ON documents (origin, time_ms DESC, path DESC) WHERE live = 1 AND kind = 'project';
 CREATE INDEX documents_staged ON documents (origin) WHERE live = 0;
 CREATE TABLE documents_search (
   doc INTEGER PRIMARY KEY, origin TEXT NOT NULL, outline TEXT NOT NULL, chunks BLOB NOT NULL
@@ -68,14 +72,18 @@ CREATE TABLE versions (
   title TEXT NOT NULL, project TEXT NOT NULL, time_ms INTEGER NOT NULL, content BLOB,
   PRIMARY KEY (origin, path, blob, until_commit)
 );
-CREATE TABLE projects (
-  origin TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, priority TEXT NOT NULL,
-  target_revenue REAL, current_revenue REAL, parent TEXT, note TEXT NOT NULL, PRIMARY KEY (origin, project)
-);
-CREATE TABLE submodules (
-  origin TEXT NOT NULL, project TEXT NOT NULL, parent TEXT NOT NULL, path TEXT NOT NULL, status TEXT NOT NULL,
-  synced_at_ms INTEGER, PRIMARY KEY (origin, parent, path)
-);
+CREATE VIEW projects AS
+  SELECT origin, project, title AS name, status, priority, target_revenue, current_revenue, parent, time_ms, path, live,
+    privacy, author
+  FROM documents WHERE live = 1 AND kind = 'project';
+CREATE VIEW submodules AS
+  SELECT p.origin, p.project, w.parent, w.time_ms FROM (
+    SELECT DISTINCT origin, project FROM documents WHERE live = 1 AND parent <> '' AND privacy <> 'PRIVATE'
+  ) AS p JOIN documents AS w ON w.doc = (
+    SELECT n.doc FROM documents AS n
+    WHERE n.origin = p.origin AND n.project = p.project AND n.live = 1 AND n.parent <> '' AND n.privacy <> 'PRIVATE'
+    ORDER BY (n.kind = 'project') DESC, n.time_ms DESC, n.path DESC LIMIT 1
+  ) WHERE w.parent <> p.project;
 CREATE TABLE patterns (
   origin TEXT NOT NULL, id TEXT NOT NULL, project TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL,
   content TEXT NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY (origin, id)

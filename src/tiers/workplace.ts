@@ -8,9 +8,18 @@ import { gitEnvironment } from './git-environment.js';
 
 const run = promisify(execFile);
 
+/** A working tree; `above` is the one that it is a submodule of. */
+interface Checkout {
+  top: string;
+  /** The git folder that its worktrees share. */
+  common: string;
+  above: string | null;
+  project: string | null;
+}
+
 /** Finds the project of a folder by its checkout's own git remote; a submodule's remote is its own. */
 export function createWorkplace(): Workplace {
-  const known = new Map<string, { at: number; project: Promise<string | null> }>();
+  const known = new Map<string, { at: number; checkout: Promise<Checkout | null> }>();
 
   async function git(folder: string, ...args: string[]): Promise<string | null> {
     try {
@@ -25,10 +34,15 @@ export function createWorkplace(): Workplace {
     }
   }
 
-  async function find(folder: string): Promise<string | null> {
-    const where = await git(folder, 'rev-parse', '--path-format=absolute', '--show-toplevel', '--git-common-dir');
+  async function find(folder: string): Promise<Checkout | null> {
+    const wanted = ['--show-toplevel', '--git-common-dir', ABOVE];
+    const where = await git(folder, 'rev-parse', '--path-format=absolute', ...wanted);
     if (where === null) return null;
-    const [top = '', common = ''] = where.split('\n');
+    const [top = '', common = '', above = null] = where.split('\n');
+    return { top, common, above, project: await nameOf(folder, top, common) };
+  }
+
+  async function nameOf(folder: string, top: string, common: string): Promise<string | null> {
     const remotes = ((await git(folder, 'remote')) ?? '').split('\n').filter((name) => name !== '');
     const remote = await chooseRemote(folder, remotes);
     const url = remote === null ? null : await git(folder, 'ls-remote', '--get-url', remote);
@@ -45,17 +59,37 @@ export function createWorkplace(): Workplace {
     return tracked !== null && remotes.includes(tracked) ? tracked : ([...remotes].sort()[0] ?? null);
   }
 
+  function checkoutAt(folder: string): Promise<Checkout | null> {
+    const found = known.get(folder);
+    // Kept for a moment only: a session of days sees `git init` and a new remote.
+    if (found && performance.now() - found.at < LIMITS.workplaceMs) return found.checkout;
+    const checkout = find(folder);
+    known.set(folder, { at: performance.now(), checkout });
+    return checkout;
+  }
+
+  const projectAt = async (folder: string) => (await checkoutAt(folder))?.project ?? null;
+
+  /** A submodule's further worktree lies anywhere: what is above is said of its first one. */
+  async function aboveFirst(common: string): Promise<string | null> {
+    if (basename(common) === '.git') return null;
+    const first = await git(common, 'config', '--get', 'core.worktree');
+    return first === null ? null : (await git(resolve(common, first), 'rev-parse', ABOVE)) || null;
+  }
+
   return {
-    projectAt(folder) {
-      const found = known.get(folder);
-      // Kept for a moment only: a session of days sees `git init` and a new remote.
-      if (found && performance.now() - found.at < LIMITS.workplaceMs) return found.project;
-      const project = find(folder);
-      known.set(folder, { at: performance.now(), project });
-      return project;
+    projectAt,
+    async parentAt(folder) {
+      const checkout = await checkoutAt(folder);
+      const above = checkout && (checkout.above ?? (await aboveFirst(checkout.common)));
+      const parent = above ? await projectAt(above) : null;
+      return parent === checkout?.project ? null : parent;
     },
   };
 }
+
+/** The direct superproject's working tree; nothing where there is none. */
+const ABOVE = '--show-superproject-working-tree';
 
 /** What a configured remote names. `alias:owner/repo` is a host of the user's SSH configuration, not a folder. */
 function remoteName(url: string): string | null {

@@ -121,6 +121,7 @@ test('what every operation gives is what its output schema says', async () => {
       signal: new AbortController().signal,
       progress: () => {},
       project: async (named) => named ?? 'test/project',
+      parent: async () => undefined,
     });
     const strict = (operation.output as z.ZodObject).strict();
     expect(strict.parse(output), name).toEqual(output);
@@ -147,6 +148,7 @@ test('what every operation gives is what its output schema says', async () => {
   const { id: held } = await run('save_session', { ...note, content: 'for now only', privacy: 'EPHEMERAL' });
   for (const each of [id, held]) await run('read_memory', { id: each });
   await run('search_memory', { query: 'edited only' });
+  await run('search_memory', { query: 'edited only', relatives: true });
   for (const name of empty) await run(name, {});
   await run('verify_with_github', { id, repair: true });
 });

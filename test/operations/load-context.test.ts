@@ -110,6 +110,7 @@ test('search_memory is never over its budget, for any hits and any budget', asyn
       fc.record({
         terms: fc.array(text(50), { maxLength: 64 }),
         searched: fc.nat(),
+        projects: fc.option(fc.array(text(200), { minLength: 1, maxLength: 3 })),
         hits: fc.array(hit, { maxLength: 50 }),
         unknown: fc.array(fc.record({ word: text(50), near: fc.array(text(50), { maxLength: 4 }) }), { maxLength: 3 }),
         semantic: fc.boolean(),
@@ -119,7 +120,12 @@ test('search_memory is never over its budget, for any hits and any budget', asyn
       }),
       budget,
       async (output, most) => {
-        const answer = await searchMemory.format(output, { query: 'x', project: 'p/q', max_tokens: most });
+        const answer = await searchMemory.format(output, {
+          query: 'x',
+          project: 'p/q',
+          relatives: true,
+          max_tokens: most,
+        });
         expect(tokens(answer)).toBeLessThanOrEqual(most);
       },
     ),

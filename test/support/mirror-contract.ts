@@ -369,8 +369,8 @@ function reading(open: Open): void {
     ]);
     const cases: [Filter, string][] = [
       [{}, '654321'],
-      [{ project: 'p' }, '4321'],
-      [{ project: 'none' }, ''],
+      [{ projects: ['p'] }, '4321'],
+      [{ projects: ['none'] }, ''],
       [{ kinds: ['pattern'] }, '4'],
       [{ kinds: ['pattern', 'session'] }, '654321'],
       [{ tags: ['red'] }, '521'],
@@ -380,7 +380,7 @@ function reading(open: Open): void {
       [{ privacy: 'PUBLIC' }, '3'],
       [{ afterMs: Date.parse(day(3)) }, '6543'],
       [{ beforeMs: Date.parse(day(3)) }, '21'],
-      [{ afterMs: Date.parse(day(2)), beforeMs: Date.parse(day(6)), project: 'p', tags: ['red'] }, '2'],
+      [{ afterMs: Date.parse(day(2)), beforeMs: Date.parse(day(6)), projects: ['p'], tags: ['red'] }, '2'],
     ];
     for (const [filter, expected] of cases) {
       const digits = (paths: string[]) => paths.map((path) => /(\d)\.md$/.exec(path)?.[1]).join('');
@@ -492,9 +492,9 @@ function visibility(open: Open): void {
         expect((await view.get(ann, id)) !== null, id).toBe(may.includes(id));
       // Asking for a project by name opens no door.
       for (const project of ['other', 'acme-secret']) {
-        expect(await view.list(ann, { project }, { limit: 10 })).toEqual([]);
-        expect(await view.count(ann, { project })).toBe(0);
-        expect(await hitsOf(view, ann, queryTerms('shared'), { project }, 10)).toEqual([]);
+        expect(await view.list(ann, { projects: [project] }, { limit: 10 })).toEqual([]);
+        expect(await view.count(ann, { projects: [project] })).toBe(0);
+        expect(await hitsOf(view, ann, queryTerms('shared'), { projects: [project] }, 10)).toEqual([]);
       }
       // Somebody with all projects still sees no one else's private notes.
       expect(await view.get(everybody('bob'), 'sessions/acme/mine')).toBeNull();

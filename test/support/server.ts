@@ -81,10 +81,12 @@ export function runProgram(
   args: string[],
   environment: Record<string, string>,
   input = '',
+  cwd?: string,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [distMain, ...args], {
       env: serverEnvironment(environment),
+      cwd,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let stdout = '';

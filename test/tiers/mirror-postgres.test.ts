@@ -4,6 +4,7 @@ import { createPostgresMirror, type PostgresMirrorOptions } from '../../src/tier
 import { SCHEMA } from '../../src/tiers/postgres-schema.js';
 import { everybody, head, mirrorContract, note, put, queryTerms } from '../support/mirror-contract.js';
 import { createDatabase, POSTGRES } from '../support/postgres.js';
+import { registryContract } from '../support/registry-contract.js';
 import { hitsOf } from '../support/search.js';
 import { upkeepContract } from '../support/upkeep-contract.js';
 import { vectorsContract } from '../support/vectors-contract.js';
@@ -20,6 +21,7 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     return { mirror: opened({ url }), again: () => opened({ url }) };
   };
   mirrorContract('Postgres', server);
+  registryContract('Postgres', server);
   upkeepContract('Postgres', server);
   vectorsContract('Postgres', server);
 

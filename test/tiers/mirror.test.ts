@@ -4,6 +4,7 @@ import type { Mirror } from '../../src/core/ports.js';
 import { createSqliteMirror } from '../../src/tiers/mirror-sqlite.js';
 import { tempFolder } from '../support/home.js';
 import { everybody, head, mirrorContract, note, put } from '../support/mirror-contract.js';
+import { registryContract } from '../support/registry-contract.js';
 import { hitsOf } from '../support/search.js';
 import { upkeepContract } from '../support/upkeep-contract.js';
 import { vectorsContract } from '../support/vectors-contract.js';
@@ -19,6 +20,7 @@ const file = () => {
   return { mirror: opened('/repo', path), again: () => opened('/repo', path) };
 };
 mirrorContract('a SQLite file', file);
+registryContract('a SQLite file', file);
 upkeepContract('a SQLite file', file);
 vectorsContract('a SQLite file', file);
 

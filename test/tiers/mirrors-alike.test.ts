@@ -52,7 +52,9 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
     const everything = await same(mirrors, (view) => view.list(everybody(), {}, { limit: 10_000 }));
     const filters: Filter[] = [
       {},
-      ...[...new Set(everything.map(({ project }) => project))].slice(0, 12).map((project) => ({ project })),
+      ...[...new Set(everything.map(({ project }) => project))]
+        .slice(0, 12)
+        .map((project) => ({ projects: [project] })),
       ...[...new Set(everything.flatMap(({ tags }) => tags))].slice(0, 12).map((tag) => ({ tags: [tag] })),
       { kinds: ['session', 'note'] },
       { privacy: 'PRIVATE' },
@@ -70,6 +72,7 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
         }
       }
       await same(mirrors, (view) => view.projects(caller));
+      await same(mirrors, (view) => view.records(caller));
       await same(mirrors, (view) => view.problems(caller, 1_000));
     }
     for (const id of ids) await same(mirrors, async (view) => plain(await view.get(everybody(), id)), id);
@@ -128,9 +131,10 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
     await same(mirrors, (view) => view.state().then(({ doubts }) => doubts));
     for (const text of ['\0', '\ud800', odd, 'x\0']) {
       await same(mirrors, (view) => view.get(everybody(), text));
-      await same(mirrors, (view) => view.count(everybody(text), { project: text, tags: [text], privacy: text }));
+      await same(mirrors, (view) => view.count(everybody(text), { projects: [text], tags: [text], privacy: text }));
       await same(mirrors, (view) => view.count({ ...everybody(), projects: [text] }, {}));
       await same(mirrors, (view) => view.newestSession(text));
+      await same(mirrors, (view) => view.relatives(everybody(), text));
       await same(mirrors, (view) => view.sameSave({ project: text, author: text, key: text }));
       for (const mirror of mirrors)
         await expect(mirror.snapshot((view) => hitsOf(view, everybody(), [text], {}, 5))).resolves.toBeInstanceOf(

@@ -21,7 +21,7 @@ function sqliteTables(schema: string): Tables {
   const database = new Database(':memory:');
   database.exec(schema);
   const names = database
-    .prepare(`SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')`)
+    .prepare(`SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'view', 'virtual')`)
     .all([]) as { name: string }[];
   const tables: Tables = {};
   for (const { name } of names) {
@@ -100,8 +100,8 @@ describe.skipIf(POSTGRES === null)('schema.sql', () => {
     const sql = await applied();
     const add = (blob: string) => sql`
       INSERT INTO strata_mirror.documents (origin, path, blob, live, id, kind, project, title, time_ms, tags, digest, author, client,
-        privacy, priority, status, bytes, reason, save_key, body_hash, indexed, content)
-      VALUES ('o', 'a.md', ${blob}, 1, 'a', 'note', 'p', 't', 0, '', '{"summary":""}', '', '', 'TEAM', '', '', 1, NULL, '', '', 1, '\\x00ff')
+        privacy, priority, status, parent, bytes, reason, save_key, body_hash, indexed, content)
+      VALUES ('o', 'a.md', ${blob}, 1, 'a', 'note', 'p', 't', 0, '', '{"summary":""}', '', '', 'TEAM', '', '', '', 1, NULL, '', '', 1, '\\x00ff')
       RETURNING doc, content, digest`;
     const [row] = await add('one');
     expect(row?.content).toEqual(Buffer.from([0, 255]));

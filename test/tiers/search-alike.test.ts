@@ -83,7 +83,7 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
     const postgres = createPostgresMirror({ origin: 'o', url });
     // Numbers of documents and the order of rows are each mirror's own.
     const meanings = [await filled(sqlite, 'forth'), await filled(postgres, 'back')];
-    const filters: Filter[] = [{}, { project: 'acme/harbour' }, { afterMs: Date.UTC(2025, 3) }];
+    const filters: Filter[] = [{}, { projects: ['acme/harbour'] }, { afterMs: Date.UTC(2025, 3) }];
     let found = 0;
     for (const [nth, text] of QUERIES.entries()) {
       const filter = filters[nth % 7] ?? {};

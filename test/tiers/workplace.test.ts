@@ -76,6 +76,45 @@ test('a submodule goes by its own remote, not by its parent', async () => {
   expect(await projectAt(parent)).toBe('acme/shop');
 });
 
+test('what a submodule is one of: the repository directly above, from within, from worktrees, under its name of now', async () => {
+  const parentAt = (folder: string) => createWorkplace().parentAt(folder);
+  const place = tempFolder();
+  const tiny = repository({}, join(place, 'tiny'));
+  const library = repository({}, join(place, 'library'));
+  git(library, 'submodule', '--quiet', 'add', tiny, 'parts/tiny');
+  git(library, 'commit', '-q', '-m', 'tiny');
+  const shop = repository({ origin: 'git@github.com:Acme/Shop.git' });
+  git(shop, 'submodule', '--quiet', 'add', library, 'modules/lib');
+  git(shop, 'submodule', '--quiet', 'update', '--init', '--recursive');
+  git(shop, 'commit', '-q', '-m', 'lib');
+  const inside = join(shop, 'modules/lib');
+  git(inside, 'remote', 'set-url', 'origin', 'https://github.com/Acme/Library.git');
+  mkdirSync(join(inside, 'src/deep'), { recursive: true });
+  git(inside, 'worktree', 'add', '-q', '-b', 'side', join(place, 'side of lib'));
+  git(shop, 'worktree', 'add', '-q', '-b', 'side', join(place, 'side of shop'));
+  git(join(place, 'side of shop'), 'submodule', '--quiet', 'update', '--init');
+  git(place, 'clone', '-q', library, 'alone');
+  const cases: [string, string | null][] = [
+    [inside, 'acme/shop'],
+    [join(inside, 'src/deep'), 'acme/shop'],
+    [join(place, 'side of lib'), 'acme/shop'],
+    [join(place, 'side of shop/modules/lib'), 'acme/shop'],
+    [join(inside, 'parts/tiny'), 'acme/library'],
+    [shop, null],
+    [join(place, 'side of shop'), null],
+    [join(place, 'alone'), null],
+    [place, null],
+    ['/nonexistent/folder', null],
+  ];
+  for (const [folder, parent] of cases) expect(await parentAt(folder), folder).toBe(parent);
+  git(shop, 'remote', 'set-url', 'origin', 'git@github.com:acme/store.git');
+  expect(await parentAt(inside)).toBe('acme/store');
+  git(shop, 'remote', 'set-url', 'origin', 'https://github.com/acme/library');
+  expect(await parentAt(inside), 'its own name').toBeNull();
+  git(shop, 'remote', 'remove', 'origin');
+  expect(await parentAt(inside)).toBe(`${basename(join(shop, '..'))}/some folder`.toLowerCase());
+});
+
 test('of several remotes: origin, else the tracked one, else the first by name; a renamed one counts', async () => {
   const folder = repository({
     upstream: 'git@github.com:them/shop.git',

@@ -33,7 +33,11 @@ export const exportCommand: Command = {
       const near = await nearestProjects(reading, caller, project);
       if (project !== undefined && near !== null)
         throw new MemoryError('not_found', 'There is nothing to export.', unknownProject(project, near));
-      const documents = await reading.list(caller, { project }, { limit: 1_000_000 });
+      const documents = await reading.list(
+        caller,
+        { projects: project === undefined ? undefined : [project] },
+        { limit: 1_000_000 },
+      );
       const renamed: string[] = [];
       let bytes = 0;
       for (const [index, document] of documents.entries()) {

@@ -36,9 +36,9 @@ export function commandOf(operation: Operation): Command {
       const refusal = operation.command.refuse?.(input);
       if (refusal) throw refusal;
       const services = await context.services();
-      const project = projectFinder(services, context.project, async () => [context.folder]);
+      const found = projectFinder(services, context.project, async () => [context.folder]);
       const { caller, signal, progress } = context;
-      const output = await operation.run(input, { services, caller, signal, progress, project });
+      const output = await operation.run(input, { services, caller, signal, progress, ...found });
       context.out(context.json ? JSON.stringify(output, null, 2) : await operation.format(output, input));
       return 0;
     },

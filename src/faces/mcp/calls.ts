@@ -73,8 +73,13 @@ async function contextOf(
   if (!caller.scopes.has(scope))
     throw new MemoryError('refused', `This needs the scope ${scope}.`, 'Ask for a token that has it.');
   const services = await options.services();
-  const project = projectFinder(services, options.project, () => options.folders(server));
-  return { services, caller, signal, progress, project };
+  return {
+    services,
+    caller,
+    signal,
+    progress,
+    ...projectFinder(services, options.project, () => options.folders(server)),
+  };
 }
 
 async function call(

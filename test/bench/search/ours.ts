@@ -61,7 +61,7 @@ export async function ours(notes: Notes, name: string, mirror: Mirror, meaning: 
   return {
     name: `${name}, ${meaning ? 'hybrid' : 'lexical'}`,
     async ask(query, project) {
-      const filter = project === null ? {} : { project: notes.projects.get(project) };
+      const filter = project === null ? {} : { projects: [notes.projects.get(project) ?? ''] };
       const options = { limit: SHOWN, semantics: meaning };
       const { hits } = await mirror.snapshot((view) => search(view, CALLER, readQuery(query), filter, options));
       return hits.map(({ document }) => notes.ids.get(document.path) ?? '');
