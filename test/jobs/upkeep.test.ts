@@ -330,7 +330,7 @@ describe.each(PLACES)('retention on %s', (_, open) => {
     expect(found).toContain(`${word('okapi', 7)} it is`);
     expect(found).not.toContain('filler');
     expect(await call('search_memory', { query: word('wombat', 9), consistency: 'fast' })).toMatch(
-      /note-9.*by title or text; its digest\n.*Summary of 9/,
+      /note-9.*has wombat.*its digest\n.*Summary of 9/,
     );
     expect(await call('load_context')).toContain('Summary of 7');
     for (const consistency of ['verified', 'fast']) {

@@ -141,7 +141,7 @@ describe('passages', () => {
     expect(best[0]?.headings).toEqual(['Login']);
     const places = passages.map(({ text }) => NOTE.replaceAll('**', '').indexOf(text));
     expect(places).toEqual(places.toSorted((a, b) => a - b));
-    expect(shown[0]?.matched.toSorted()).toEqual(wanted('cookie domain logout').keys().toArray().sort());
+    expect(shown[0]?.matched.toSorted()).toEqual([...wanted('cookie domain logout').keys()].sort());
   });
 
   test('documents keep their order, and one without room for a passage is still named', () => {
