@@ -5,7 +5,6 @@ import { type Chunk, chunksOf } from '../search/chunk.js';
 import { createNames, NAME_BYTES, packNames, packVector } from '../search/matrix.js';
 import { decodeText } from './documents.js';
 import { explain } from './errors.js';
-import { withoutMatter } from './frontmatter.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
 import { reach } from './points.js';
@@ -114,7 +113,7 @@ export function createEmbedding(options: EmbeddingOptions) {
         const wanted = missing(document);
         if (wanted.size === 0) continue;
         const bytes = await mirror.bytesOf(document.doc);
-        const chunks = bytes ? chunksOf(withoutMatter(decodeText(bytes).text)) : [];
+        const chunks = bytes ? chunksOf(decodeText(bytes).text) : [];
         for (const chunk of chunks) {
           // The same passage may stand twice in a note.
           if (!wanted.delete(chunk.name)) continue;

@@ -4,7 +4,6 @@ import { packNames } from '../search/matrix.js';
 import { pageOf } from '../search/postings.js';
 import { speakersIn } from '../search/speakers.js';
 import { type Document, type IndexedDocument, parseDocument, type SearchRow, type Source } from './documents.js';
-import { withoutMatter } from './frontmatter.js';
 import { readablePath } from './paths.js';
 
 /** A file of the origin as the mirror keeps it: fields, bytes and what search keeps of it. */
@@ -22,6 +21,6 @@ export function searchRow({ path, title, tags }: Document, text: string): Search
   return {
     outline: { words: body.words, titleTerms: titled.terms.length, speakers: speakersIn(text) },
     page: pageOf(titled, body),
-    chunks: packNames(chunksOf(withoutMatter(text)).map((each) => each.name)),
+    chunks: packNames(chunksOf(text).map((each) => each.name)),
   };
 }

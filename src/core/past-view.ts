@@ -58,6 +58,7 @@ export function pastView(view: View, past: Past): PastView {
       }),
       documents: all.map(({ path, at, other }) => ({
         path,
+        project: (other < 0 ? now.documents[at]?.project : others[other]?.document.project) ?? '',
         doc: other < 0 ? (now.documents[at]?.doc ?? 0) : -1 - other,
         chunks: (other < 0 ? now.documents[at]?.chunks : others[other]?.search.chunks) ?? new Uint8Array(),
       })),

@@ -158,7 +158,7 @@ export interface Found {
   /** One element for each entry of the corpus: 1 where the filter takes it. */
   scope: Uint8Array;
   /** The documents of the entries: their numbers in this mirror, and the names of their passages, 16 bytes each. */
-  documents: { doc: number; path: string; chunks: Uint8Array }[];
+  documents: { doc: number; path: string; project: string; chunks: Uint8Array }[];
 }
 
 /** One consistent snapshot of the mirror. Every query filters by what the caller may see. */

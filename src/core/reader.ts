@@ -46,8 +46,8 @@ interface Call<T> {
   wanted: Consistency | undefined;
   usual: Consistency;
   work(reading: Reading): Promise<T>;
-  /** What the answer may be kept under. */
-  question: Question | undefined;
+  /** What the answer may be kept under, and whether it is worth keeping. */
+  question: (Question & { keep?(value: T): boolean }) | undefined;
 }
 
 /** What one answer touched, by path; `absent` by the id that was asked for. */
@@ -90,7 +90,7 @@ export function createReader(dependencies: ReaderDependencies) {
     wanted: Consistency | undefined,
     usual: Consistency,
     work: (reading: Reading) => Promise<T>,
-    question?: Question,
+    question?: Call<T>['question'],
   ): Promise<Answer<T>> {
     for (let attempt = 0; ; attempt++) {
       try {
@@ -208,7 +208,8 @@ export function createReader(dependencies: ReaderDependencies) {
         if (tier === mirror) retention?.used([...seen.opened]);
         const { value, state, stand, kept } = answer;
         if (stand) shelf.stands(stand, readAtMs);
-        if (stand && question && !kept) shelf.keep(caller, question, stand, value, (bytes) => seen.blobs.get(bytes));
+        if (stand && question && !kept && question.keep?.(value) !== false)
+          shelf.keep(caller, question, stand, value, (bytes) => seen.blobs.get(bytes));
         const name = kept || seen.cached ? 'cache' : tier.name;
         return { value, provenance: { ...describe(tier, state, freshness, verified, skipped), tier: name } };
       }

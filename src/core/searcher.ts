@@ -8,14 +8,14 @@ import type { Terms } from '../search/terms.js';
 import type { Caller } from './caller.js';
 import type { Document } from './documents.js';
 import { LIMITS } from './limits.js';
-import type { Filter, Found, View } from './ports.js';
+import type { Filter, View } from './ports.js';
 
 /** What passages mean. */
 export interface Semantics {
   /** Before a snapshot is taken: brings what was embedded since into memory. Never throws. */
   ready(): Promise<void>;
   /** Null where nothing is embedded yet, or the model cannot be had in time: then words alone decide. */
-  compare(text: string, documents: Found['documents']): Promise<Meaning | null>;
+  compare(text: string, documents: readonly { chunks: Uint8Array }[]): Promise<Meaning | null>;
   /** Changes whenever the same question may be answered in another way though the memory is the same. */
   state(): string;
 }
@@ -53,16 +53,17 @@ export interface SearchResult {
 const MEANS_IT = 0.3;
 
 /**
- * The best documents for a query, in one snapshot: the same on every mirror that stands at the same commit.
+ * The best documents for a query, in one snapshot: the same on every mirror that stands at the same commit. `home` is the
+ * caller's project: of two that are alike in all else its own comes first.
  */
 export async function search(
   view: Pick<View, 'corpus' | 'vocabulary' | 'documents'>,
   caller: Caller,
   query: Query,
   filter: Filter,
-  options: { limit: number; semantics: Semantics | null },
+  options: { limit: number; semantics: Semantics | null; home?: string },
 ): Promise<SearchResult> {
-  const { limit, semantics } = options;
+  const { limit, semantics, home } = options;
   const held = [...query.phrases, ...query.without].flatMap(({ terms }) => terms);
   const terms = [...new Set([...query.wanted.map(({ term }) => term), ...held])];
   let found = await view.corpus(caller, terms, filter);
@@ -86,6 +87,7 @@ export async function search(
     {
       scope,
       dense: meaning?.best ?? null,
+      own: Uint8Array.from(documents, ({ project }) => (project === home ? 1 : 0)),
       nowMs,
     },
   );

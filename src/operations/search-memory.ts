@@ -117,10 +117,12 @@ export const searchMemory = defineOperation({
         'Search for words, names or numbers; list_sessions lists notes without a query.',
       );
     const limit = input.limit ?? LIMITS.searchDefault;
-    const { past, value, from } = await found(context, input, query, { filter, limit, own });
+    const home = await project(undefined);
+    const { past, value, from } = await found(context, input, query, { filter, limit, own, home });
     const waiting = past ? [] : await services.held.search(caller, terms, within(filter, value.projects));
     const held = waiting.map(({ document, content, queued }) => ({
-      ...showing(document, content, null),
+      ...showing(document, content),
+      chunks: [],
       score: Math.max(0, ...value.documents.map(({ score }) => score)),
       meaning: null,
       terms,
@@ -130,7 +132,9 @@ export const searchMemory = defineOperation({
     // Few, recent and nowhere else: they come first.
     const documents = [
       ...held,
-      ...value.documents.filter(({ id }) => !paths.has(id)).map((each) => ({ ...each, queued: false })),
+      ...value.documents
+        .filter(({ document }) => !paths.has(document.id))
+        .map((hit) => ({ ...hit, ...showing(hit.document, hit.document.content), queued: false })),
     ].slice(0, limit);
     const words = wordsOf(query.text);
     const unknown = value.unknown.map(({ term, near }) => ({
@@ -267,7 +271,7 @@ async function found(
   { services, caller }: Context,
   { as_of, consistency }: { as_of?: string; consistency?: Consistency },
   query: Query,
-  { filter, limit, own }: { filter: Filter; limit: number; own: string | undefined },
+  { filter, limit, own, home }: { filter: Filter; limit: number; own: string | undefined; home: string },
 ) {
   const { semantics, reader } = services;
   // Not within the snapshot, which holds a connection that this one would wait for.
@@ -283,12 +287,9 @@ async function found(
         if (past && (await reading.state()).generation !== past.generation) return null;
         const view = past ? pastView(reading, past) : reading;
         const projects = own === undefined ? null : await withRelatives(reading, caller, own);
-        const result = await search(view, caller, query, within(filter, projects), { limit, semantics });
+        const result = await search(view, caller, query, within(filter, projects), { limit, semantics, home });
         return {
-          documents: result.hits.map((hit) => ({
-            ...hit,
-            ...showing(hit.document, hit.document.content, result.meaning),
-          })),
+          documents: result.hits.map((hit) => ({ ...hit, chunks: cosinesOf(hit.document, result.meaning) })),
           projects,
           searched: result.searched,
           unknown: [...result.near].map(([term, near]) => ({ term, near })),
@@ -300,7 +301,12 @@ async function found(
       // What there was at a time is a question to the origin, too.
       past
         ? undefined
-        : { name: 'search_memory', input: { query, filter, own, limit, vectors: semantics?.state() ?? null } },
+        : {
+            name: 'search_memory',
+            input: { query, filter, own, home, limit, vectors: semantics?.state() ?? null },
+            // Where meaning could not be asked this once, the next one asks again.
+            keep: (answer) => answer !== null && (answer.semantic || semantics === null),
+          },
     );
     if (value !== null) return { past, value, from };
   }
@@ -324,18 +330,19 @@ function narrowed<I extends Parameters<typeof filterOf>[0]>(input: I, { project,
 }
 
 /** What can be shown of a document; its digest stands in for a text that is not kept. */
-function showing(
-  { id, title, project, timeMs, digest }: Document,
-  content: Uint8Array | null,
-  meaning: Meaning | null,
-) {
+function showing({ id, title, project, timeMs, digest }: Document, content: Uint8Array | null) {
   const text = content ? withoutMatter(decodeText(content).text) : digestText(digest);
-  const chunks =
-    meaning === null || !content
-      ? []
-      : chunksOf(text).flatMap(({ name, from, to }) => {
-          const cosine = meaning.passage(name);
-          return Number.isNaN(cosine) ? [] : { from, to, cosine };
-        });
-  return { id, title, project, timeMs, text, chunks, digest: !content };
+  return { id, title, project, timeMs, text, digest: !content };
+}
+
+/** How near the parts of a note come to the query, by where they are in what is shown of it. */
+function cosinesOf({ content }: { content: Uint8Array | null }, meaning: Meaning | null) {
+  if (meaning === null || !content) return [];
+  const { text } = decodeText(content);
+  // Front matter is embedded, and not shown.
+  const matter = text.length - withoutMatter(text).length;
+  return chunksOf(text).flatMap(({ name, from, to }) => {
+    const cosine = meaning.passage(name);
+    return Number.isNaN(cosine) || to <= matter ? [] : { from: Math.max(0, from - matter), to: to - matter, cosine };
+  });
 }

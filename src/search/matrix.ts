@@ -134,7 +134,7 @@ export interface Located {
   rows: Int32Array;
 }
 
-export function locate(names: Names, documents: { chunks: Uint8Array }[]): Located {
+export function locate(names: Names, documents: readonly { chunks: Uint8Array }[]): Located {
   const starts = new Int32Array(documents.length + 1);
   for (const [d, { chunks }] of documents.entries()) starts[d + 1] = (starts[d] as number) + chunks.length / NAME_BYTES;
   const rows = new Int32Array(starts[documents.length] as number);

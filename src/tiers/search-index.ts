@@ -12,6 +12,7 @@ import { type Segment, searchRows } from './search-rows.js';
 interface Known {
   doc: number;
   path: string;
+  project: string;
   entry: Entry;
   chunks: Uint8Array;
 }
@@ -63,14 +64,15 @@ export function searchIndex(origin: string, dialect: Dialect) {
   const learn = (query: Query, { known }: Memory, docs: number[]) =>
     remembered(known, docs, async (missing) => {
       const rows = await query(
-        `SELECT d.doc, d.path, d.time_ms, s.outline, s.chunks FROM documents d JOIN documents_search s ON s.doc = d.doc
+        `SELECT d.doc, d.path, d.project, d.time_ms, s.outline, s.chunks FROM documents d JOIN documents_search s ON s.doc = d.doc
          WHERE d.doc ${among('$1')}`,
         [missing],
       );
       return rows.map((row) => {
         const entry: Entry = { ...JSON.parse(String(row.outline)), timeMs: Number(row.time_ms) };
         const doc = Number(row.doc);
-        return [doc, { doc, path: String(row.path), entry, chunks: bytesOf(row.chunks) ?? new Uint8Array() }];
+        const chunks = bytesOf(row.chunks) ?? new Uint8Array();
+        return [doc, { doc, path: String(row.path), project: String(row.project), entry, chunks }];
       });
     });
 

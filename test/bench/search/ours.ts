@@ -1,6 +1,5 @@
 import type { Caller } from '../../../src/core/caller.js';
 import { decodeText, type IndexedDocument } from '../../../src/core/documents.js';
-import { withoutMatter } from '../../../src/core/frontmatter.js';
 import { objectId } from '../../../src/core/hash.js';
 import { indexDocument } from '../../../src/core/index-document.js';
 import type { Mirror, View } from '../../../src/core/ports.js';
@@ -113,9 +112,7 @@ export function semantic(notes: Notes, meaning: Semantics): Engine {
 
 /** What passages mean, by vectors that are all made before anything is measured. */
 export async function meaningOf(notes: Notes, vectors: Vectors): Promise<Semantics> {
-  const chunks = notes.indexed.flatMap(({ content }) =>
-    chunksOf(withoutMatter(decodeText(content ?? new Uint8Array()).text)),
-  );
+  const chunks = notes.indexed.flatMap(({ content }) => chunksOf(decodeText(content ?? new Uint8Array()).text));
   await vectors.add([
     ...notes.judged.queries.map(({ query }) => notes.asked(query)),
     ...chunks.map(({ text }) => text),
