@@ -8,7 +8,7 @@ import type { Terms } from '../search/terms.js';
 import type { Caller } from './caller.js';
 import type { Document } from './documents.js';
 import { LIMITS } from './limits.js';
-import type { Filter, View } from './ports.js';
+import type { Filter, Found, View } from './ports.js';
 
 /** What passages mean. */
 export interface Semantics {
@@ -78,17 +78,13 @@ export async function search(
   require(corpus.postings, query, scope);
   const text = withoutNames(query.text, speakerNames(corpus.entries));
   const meaning = text === '' || !semantics ? null : await semantics.compare(text, documents);
-  // By the newest note's clock, not by ours: the same memory gives the same answer at any time.
-  let nowMs = 0;
-  for (const { timeMs } of corpus.entries) nowMs = Math.max(nowMs, timeMs);
   const ranking = rank(
     corpus,
     { text: query.text, wanted, order: query.order },
     {
       scope,
       dense: meaning?.best ?? null,
-      own: Uint8Array.from(documents, ({ project }) => (project === home ? 1 : 0)),
-      nowMs,
+      own: ownOf(documents, home),
     },
   );
   const matched = matchedIn(corpus.postings, wanted, documents.length);
@@ -125,6 +121,18 @@ export async function search(
     ),
     meaning,
   };
+}
+
+/** Which documents are of a project; kept for as long as the documents are. */
+const owned = new WeakMap<Found['documents'], { home: string; own: Uint8Array }>();
+
+function ownOf(documents: Found['documents'], home: string | undefined): Uint8Array | undefined {
+  if (home === undefined) return undefined;
+  const known = owned.get(documents);
+  if (known?.home === home) return known.own;
+  const own = Uint8Array.from(documents, ({ project }) => (project === home ? 1 : 0));
+  owned.set(documents, { home, own });
+  return own;
 }
 
 async function nearOf(

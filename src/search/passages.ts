@@ -59,6 +59,8 @@ const MEANS_IT = 0.3;
 const MISSES = 40;
 /** Nearly the same: this share of all neighbouring pairs of terms is in both. */
 const SAME = 0.8;
+/** So few terms are alike by chance, and cost little twice. */
+const LEAST_TERMS = 12;
 
 interface Scored extends Unit {
   document: number;
@@ -148,7 +150,7 @@ function folded(read: readonly Read[]): Map<number, number[]> {
 /** Nothing that was asked for is folded away: all its matching terms stand in the other too. */
 function nearlySame(shown: Read, other: Read): boolean {
   const [fewer, more] = shown.terms.length < other.terms.length ? [shown, other] : [other, shown];
-  if (fewer.terms.length === 0 || fewer.terms.length < more.terms.length * SAME) return false;
+  if (fewer.terms.length < Math.max(LEAST_TERMS, more.terms.length * SAME)) return false;
   for (const term of other.matched) if (!shown.matched.has(term)) return false;
   const [few, many] = [pairsOf(fewer), pairsOf(more)];
   let both = 0;

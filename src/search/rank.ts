@@ -22,7 +22,6 @@ export interface Circumstances {
   dense: Float64Array | null;
   /** 1: of the caller's own project. */
   own?: Uint8Array;
-  nowMs: number;
 }
 
 /** What speaks for each document; one value for each. */
@@ -97,27 +96,41 @@ export function evidenceOf(corpus: Corpus, query: RankQuery, dense: Float64Array
   return { lexical, dense: cosine, date };
 }
 
+/** Kept for as long as the documents are: the same ones are searched again and again. */
+const recencies = new WeakMap<readonly Entry[], Float64Array>();
+
+/** By the newest document's clock, not by ours: the same documents are ranked alike at any time. */
+function recencyOf(entries: readonly Entry[]): Float64Array {
+  const known = recencies.get(entries);
+  if (known) return known;
+  let newest = 0;
+  for (const { timeMs } of entries) newest = Math.max(newest, timeMs);
+  const recency = Float64Array.from(entries, ({ timeMs }) => RECENCY * 2 ** ((timeMs - newest) / HALF_LIFE_MS));
+  recencies.set(entries, recency);
+  return recency;
+}
+
 /** The evidence as one number for each document. */
 export function fuse(
   entries: readonly Entry[],
   { lexical: { window, passage, pairs }, dense, date }: Evidence,
-  { scope, own, nowMs }: Circumstances,
+  { scope, own }: Circumstances,
   weights: typeof WEIGHTS = WEIGHTS,
 ): Float64Array {
   const most = greatest(window, scope);
   const meaning = weights.dense + weights.wordless * (1 - Math.min(1, most));
   const cosine = dense && withGuesses(dense, window, most, scope);
+  const recency = recencyOf(entries);
   const score = new Float64Array(entries.length);
   for (let d = 0; d < score.length; d++) {
     if (!scope[d]) continue;
-    const age = Math.max(0, nowMs - (entries[d] as Entry).timeMs);
     score[d] =
       weights.window * (window[d] as number) +
       weights.passage * (passage[d] as number) +
       weights.pairs * (pairs[d] as number) +
       (cosine ? meaning * (cosine[d] as number) : 0) +
       weights.date * (date[d] as number) +
-      RECENCY * 2 ** (-age / HALF_LIFE_MS) +
+      (recency[d] as number) +
       (own?.[d] ? OWN : 0);
   }
   return score;

@@ -18,7 +18,7 @@ export async function hitsOf(
 ): Promise<Hit[]> {
   const { corpus, scope, documents } = await view.corpus(caller, terms, filter);
   const query = { text: terms.join(' '), wanted: terms.map((term) => ({ term, weight: 1 })), order: terms };
-  const { score } = rank(corpus, query, { scope, dense: null, nowMs: 0 });
+  const { score } = rank(corpus, query, { scope, dense: null });
   const matched = new Set([...corpus.postings.values()].flatMap(({ docs }) => [...docs]));
   const best = [...matched]
     .filter((at) => scope[at])
