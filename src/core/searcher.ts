@@ -49,8 +49,11 @@ export interface SearchResult {
   meaning: Meaning | null;
 }
 
-/** A cosine from which on a document is shown for its meaning alone. */
+/** A cosine from which on meaning speaks for a document, alone if need be. */
 const MEANS_IT = 0.3;
+/** A few that mean a little less are shown, too: a paraphrase may share no word at all. */
+const MAY_MEAN_IT = 0.2;
+const MOST_GUESSES = 3;
 
 /**
  * The best documents for a query, in one snapshot: the same on every mirror that stands at the same commit. `home` is the
@@ -70,8 +73,8 @@ export async function search(
   const has = (term: string) => (found.corpus.postings.get(term)?.docs.length ?? 0) > 0;
   // One for each word: an identifier that no note has as a whole is known by its parts.
   const unknown = [...new Set(query.order)].filter((term) => !has(term));
-  const guesses = await nearOf(view, unknown);
-  const more = [...guesses.values()].flat();
+  const near = await nearOf(view, unknown);
+  const more = [...near.values()].flat();
   if (more.length > 0) found = await view.corpus(caller, [...terms, ...more.map(({ term }) => term)], filter);
   const { corpus, documents, scope } = found;
   const wanted = [...query.wanted, ...more.filter(({ term }) => has(term))];
@@ -89,10 +92,14 @@ export async function search(
   );
   const matched = matchedIn(corpus.postings, wanted, documents.length);
   const cosine = (at: number) => ranking.dense?.[at] ?? Number.NaN;
+  let guesses = 0;
   const candidates: number[] = [];
   for (let at = 0; at < documents.length; at++)
-    if (scope[at] === 1 && (matched[at] === 1 || cosine(at) >= MEANS_IT || wanted.length === 0)) candidates.push(at);
-  const best = candidates.sort((a, b) => (ranking.score[b] ?? 0) - (ranking.score[a] ?? 0) || a - b).slice(0, limit);
+    if (scope[at] === 1 && (matched[at] === 1 || cosine(at) >= MAY_MEAN_IT || wanted.length === 0)) candidates.push(at);
+  const best = candidates
+    .sort((a, b) => (ranking.score[b] ?? 0) - (ranking.score[a] ?? 0) || a - b)
+    .filter((at) => matched[at] === 1 || wanted.length === 0 || cosine(at) >= MEANS_IT || guesses++ < MOST_GUESSES)
+    .slice(0, limit);
   const shown = await view.documents(
     caller,
     best.map((at) => documents[at]?.doc ?? 0),
@@ -103,16 +110,16 @@ export async function search(
       const document = byPath.get(documents[at]?.path ?? '');
       if (!document) return [];
       const standing = wanted.filter(({ term }) => stands(corpus.postings.get(term), at)).map(({ term }) => term);
-      const near = cosine(at);
+      const meant = cosine(at);
       return {
         document,
         score: ranking.score[at] ?? 0,
         terms: standing,
-        meaning: near >= MEANS_IT ? near : null,
+        meaning: meant >= MAY_MEAN_IT ? meant : null,
       };
     }),
     searched: scope.reduce((sum, one) => sum + one, 0),
-    near: new Map([...guesses].map(([term, guessed]) => [term, guessed.map((each) => each.term).filter(has)])),
+    near: new Map([...near].map(([term, guessed]) => [term, guessed.map((each) => each.term).filter(has)])),
     weights: new Map(
       wanted.map(({ term, weight }) => {
         const having = corpus.postings.get(term)?.docs.length ?? 0;

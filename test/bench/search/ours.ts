@@ -72,7 +72,8 @@ export async function ours(notes: Notes, name: string, mirror: Mirror, meaning: 
         ...(project === null ? {} : { project: notes.projects.get(project) }),
       };
       const services = servicesOver(mirror, meaning);
-      const context = { services, caller: CALLER } as Parameters<typeof searchMemory.run>[1];
+      const home = async () => 'bench';
+      const context = { services, caller: CALLER, project: home } as unknown as Parameters<typeof searchMemory.run>[1];
       return searchMemory.format(await searchMemory.run(input, context), input);
     },
     close: () => mirror.close(),
