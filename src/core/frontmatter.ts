@@ -36,6 +36,23 @@ export function withoutMatter(text: string): string {
   return close === null ? body : text.slice(close.index + close[0].length);
 }
 
+/** Fields that most notes have and nobody looks for by words: filters and headers say them. */
+const FACTS = new Set(
+  'time date created updated title tags project parent author client privacy key kind tokens_used'.split(' '),
+);
+
+/** A note's text as search reads it: its front matter keeps what it says (summary, decisions, fields of the note's own). */
+export function withoutFacts(text: string): string {
+  const matter = text.slice(0, text.length - withoutMatter(text).length);
+  let inside = false;
+  const said = matter.split('\n').filter((line) => {
+    const key = /^(["']?)([^\s#"'-][^:]*?)\1\s*:(?:\s|$)/.exec(line)?.[2];
+    if (key !== undefined) inside = FACTS.has(key.toLowerCase());
+    return !inside;
+  });
+  return said.join('\n') + text.slice(matter.length);
+}
+
 /** Splits a note into front matter and body. Never throws: a block that cannot be read stays part of the body. */
 export function readFrontMatter(text: string): FrontMatter {
   const whole = { data: {}, body: text, problem: null };

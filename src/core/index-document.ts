@@ -4,6 +4,7 @@ import { packNames } from '../search/matrix.js';
 import { pageOf } from '../search/postings.js';
 import { speakersIn } from '../search/speakers.js';
 import { type Document, type IndexedDocument, parseDocument, type SearchRow, type Source } from './documents.js';
+import { withoutFacts } from './frontmatter.js';
 import { readablePath } from './paths.js';
 
 /** A file of the origin as the mirror keeps it: fields, bytes and what search keeps of it. */
@@ -16,10 +17,11 @@ export function indexDocument(source: Source): IndexedDocument {
 export function searchRow({ path, title, tags }: Document, text: string): SearchRow | null {
   const name = readablePath(path).replace(/\.md$/, '').split('/').pop() ?? '';
   const titled = analyse(`${title} ${tags.join(' ')} ${name}`);
-  const body = analyse(text);
+  const read = withoutFacts(text);
+  const body = analyse(read);
   if (titled.terms.length === 0 && body.terms.length === 0) return null;
   return {
-    outline: { words: body.words, titleTerms: titled.terms.length, speakers: speakersIn(text) },
+    outline: { words: body.words, titleTerms: titled.terms.length, speakers: speakersIn(read) },
     page: pageOf(titled, body),
     chunks: packNames(chunksOf(text).map((each) => each.name)),
   };
