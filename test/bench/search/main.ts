@@ -13,13 +13,16 @@ import type { Engine } from './engine.js';
 import { readLocomo } from './locomo.js';
 import { meaningOf, Notes, ours, semantic } from './ours.js';
 import { meanQuality, type Quality, qualityOf } from './quality.js';
+import { measureSpeed } from './speed.js';
 import { Vectors } from './vectors.js';
 
 const HELP = `npm run bench:search -- [--corpus file.json] [--locomo locomo10.json [--no-captions]]
-                       [--lexical] [--vectors file] [--json]
+                       [--lexical] [--vectors file] [--only name] [--json]
+       npm run bench:search -- --size 10000
 
 How well each search finds what answers a query, and how fast: without a corpus the one that comes with the benchmark.
-docs/search.md describes the format. Vectors are made once and kept in a file; --lexical makes none. Downloads nothing.
+docs/search.md describes the format; --only asks those whose name has this in it; --size measures the time over so many
+generated notes instead. Vectors are made once and kept in a file; --lexical makes none. Downloads nothing.
 `;
 
 const { values } = parseArgs({
@@ -29,6 +32,8 @@ const { values } = parseArgs({
     'no-captions': { type: 'boolean', default: false },
     lexical: { type: 'boolean', default: false },
     vectors: { type: 'string', default: join(tmpdir(), 'strata-bench-vectors') },
+    only: { type: 'string', default: '' },
+    size: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -57,6 +62,10 @@ async function main(): Promise<void> {
   const rows = { own: [] as Row[], all: [] as Row[] };
   const answers: (Answers & { engine: string })[] = [];
   for await (const engine of engines(notes, meaning)) {
+    if (!engine.name.includes(values.only)) {
+      await engine.close?.();
+      continue;
+    }
     if (projects > 1) rows.own.push(...(await measure(engine, judged, true)));
     rows.all.push(...(await measure(engine, judged, false)));
     if (engine.answer && engine.name.includes('SQLite')) {
@@ -174,4 +183,5 @@ function print(text: string): void {
 }
 
 if (values.help) process.stdout.write(HELP);
+else if (values.size) process.stdout.write(await measureSpeed(Number(values.size)));
 else await main();

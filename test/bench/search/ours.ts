@@ -71,16 +71,20 @@ export async function ours(notes: Notes, name: string, mirror: Mirror, meaning: 
         max_tokens: budget,
         ...(project === null ? {} : { project: notes.projects.get(project) }),
       };
-      const services = servicesOver(mirror, meaning);
-      const home = async () => 'bench';
-      const context = { services, caller: CALLER, project: home } as unknown as Parameters<typeof searchMemory.run>[1];
-      return searchMemory.format(await searchMemory.run(input, context), input);
+      return searchMemory.format(await searchMemory.run(input, contextOver(mirror, meaning)), input);
     },
     close: () => mirror.close(),
   };
 }
 
+type Context = Parameters<typeof searchMemory.run>[1];
+
 /** What the operation needs of a memory that nothing else reads or writes. */
+export function contextOver(mirror: Mirror, semantics: Semantics | null): Context {
+  const project = async () => 'bench';
+  return { services: servicesOver(mirror, semantics), caller: CALLER, project } as unknown as Context;
+}
+
 function servicesOver(mirror: Mirror, semantics: Semantics | null): Services {
   const provenance = { tier: 'mirror', commit: '', generation: 1, ageMs: 0, verified: false, skipped: [], notes: [] };
   const read = async (
