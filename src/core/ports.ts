@@ -176,7 +176,7 @@ export interface View extends KeptVersions {
   /** The postings of these terms, over everything that the caller may see. */
   corpus(caller: Caller, terms: string[], filter: Filter): Promise<Found>;
   /** Every term of the search index, those of documents that are gone or that the caller may not see included. */
-  vocabulary(): Promise<Set<string>>;
+  vocabulary(): Promise<Iterable<string>>;
   /** Documents by their numbers, in that order, with their bytes. */
   documents(caller: Caller, docs: number[]): Promise<(Document & { content: Uint8Array | null })[]>;
   ids(caller: Caller): Promise<string[]>;

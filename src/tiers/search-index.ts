@@ -41,6 +41,8 @@ interface Memory {
   segments: Map<number, Segment>;
   tail: Map<number, TailDocument>;
   stands: Stand[];
+  /** The terms of those segments. */
+  vocabulary: { of: string; terms: Set<string> };
 }
 
 const memoryOf = (incarnation: string): Memory => ({
@@ -49,6 +51,7 @@ const memoryOf = (incarnation: string): Memory => ({
   segments: new Map(),
   tail: new Map(),
   stands: [],
+  vocabulary: { of: '', terms: new Set() },
 });
 
 /**
@@ -185,12 +188,17 @@ export function searchIndex(origin: string, dialect: Dialect) {
     }
   }
 
-  async function corpus(query: Query, caller: Caller, terms: string[], filter: Filter): Promise<Found> {
+  /** What is remembered of the mirror that stands there, and its generation. */
+  async function standing(query: Query): Promise<{ memory: Memory; generation: number }> {
     const [state] = await query('SELECT s.generation, s.incarnation FROM state s WHERE s.origin = $1', [origin]);
     const incarnation = String(state?.incarnation ?? '');
     if (kept.incarnation !== incarnation || incarnation === '') kept = memoryOf(incarnation);
-    const memory = kept;
-    const stand = await standOf(query, memory, caller, Number(state?.generation ?? 0));
+    return { memory: kept, generation: Number(state?.generation ?? 0) };
+  }
+
+  async function corpus(query: Query, caller: Caller, terms: string[], filter: Filter): Promise<Found> {
+    const { memory, generation } = await standing(query);
+    const stand = await standOf(query, memory, caller, generation);
     const size = stand.documents.length;
     const postings = await postingsOf(query, memory, stand, new Set(terms));
     const filtered = Object.values(filter).some((value) => value !== undefined);
@@ -207,13 +215,27 @@ export function searchIndex(origin: string, dialect: Dialect) {
   }
 
   /** Every term of the index, of documents that are gone too. */
-  async function vocabulary(query: Query): Promise<Set<string>> {
-    const found = new Set<string>();
-    for (const row of await query('SELECT g.vocabulary FROM segments g WHERE g.origin = $1', [origin]))
-      for (const term of String(row.vocabulary).split('\n')) found.add(term);
-    for (const { rows } of await tailPages(query, memoryOf(''))) for (const term of rows.keys()) found.add(term);
-    found.delete('');
-    return found;
+  async function vocabulary(query: Query): Promise<Iterable<string>> {
+    const { memory } = await standing(query);
+    const merged = (await segmentsOf(query, memory.segments)).map(({ segment }) => segment);
+    const of = merged.join();
+    if (memory.vocabulary.of !== of) {
+      const terms = new Set<string>();
+      const rows = await query(`SELECT g.vocabulary FROM segments g WHERE g.segment ${among('$1')}`, [listed(merged)]);
+      for (const row of rows) for (const term of String(row.vocabulary).split('\n')) terms.add(term);
+      terms.delete('');
+      memory.vocabulary = { of, terms };
+    }
+    const { terms } = memory.vocabulary;
+    const more = new Set<string>();
+    for (const { rows } of await tailPages(query, memory))
+      for (const term of rows.keys()) if (!terms.has(term)) more.add(term);
+    return {
+      *[Symbol.iterator]() {
+        yield* terms;
+        yield* more;
+      },
+    };
   }
 
   return { add, remove, corpus, vocabulary, ...searchMerge(origin, dialect, rows) };

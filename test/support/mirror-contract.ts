@@ -630,7 +630,7 @@ function searching(open: Open): void {
     await mirror.merge();
     expect(await ask()).toEqual(before);
     expect(await mirror.unindexed()).toEqual([]);
-    const vocabulary = await mirror.snapshot((view) => view.vocabulary());
+    const vocabulary = [...(await mirror.snapshot((view) => view.vocabulary()))];
     for (const term of queryTerms(`shared again ${word(3)}`)) expect(vocabulary).toContain(term);
 
     // Most of the pack goes; one that was in it changes.
