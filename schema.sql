@@ -23,7 +23,7 @@ BEGIN
     SELECT nspname, substring(obj_description(oid, 'pg_namespace') FROM 'version ([0-9]+)$')::int AS version
     FROM pg_namespace WHERE nspname IN ('strata_mirror', 'strata_durable')
   LOOP
-    IF half.version > (CASE half.nspname WHEN 'strata_mirror' THEN 3 ELSE 1 END) THEN
+    IF half.version > (CASE half.nspname WHEN 'strata_mirror' THEN 4 ELSE 1 END) THEN
       RAISE EXCEPTION 'schema % was written by a newer strata-memory (version %) than this file', half.nspname, half.version
         USING HINT = 'Update strata-memory, or give it another database.';
     END IF;
@@ -112,12 +112,14 @@ CREATE INDEX IF NOT EXISTS documents_parent ON strata_mirror.documents (origin, 
 CREATE INDEX IF NOT EXISTS documents_records ON strata_mirror.documents (origin, time_ms DESC, path DESC) WHERE live = 1 AND kind = 'project';
 CREATE INDEX IF NOT EXISTS documents_staged ON strata_mirror.documents (origin) WHERE live = 0;
 
--- What ranking knows of each document: its length and speakers, and the names of its passages (16 bytes each).
+-- What ranking knows of each document: its length and speakers, and the names of its passages (16 bytes each). Here and
+-- below `hash` is a SHA-256 over the rest of the row: what does not match is not believed.
 CREATE TABLE IF NOT EXISTS strata_mirror.documents_search (
   doc bigint PRIMARY KEY REFERENCES strata_mirror.documents (doc) ON DELETE CASCADE,
   origin text COLLATE "C" NOT NULL,
   outline text COLLATE "C" NOT NULL,
-  chunks bytea NOT NULL
+  chunks bytea NOT NULL,
+  hash text COLLATE "C" NOT NULL
 );
 CREATE INDEX IF NOT EXISTS documents_search_origin ON strata_mirror.documents_search (origin);
 
@@ -126,11 +128,13 @@ CREATE INDEX IF NOT EXISTS documents_search_origin ON strata_mirror.documents_se
 CREATE TABLE IF NOT EXISTS strata_mirror.documents_tail (
   doc bigint PRIMARY KEY REFERENCES strata_mirror.documents (doc) ON DELETE CASCADE,
   origin text COLLATE "C" NOT NULL,
-  page bytea NOT NULL
+  page bytea NOT NULL,
+  hash text COLLATE "C" NOT NULL
 );
 CREATE INDEX IF NOT EXISTS documents_tail_origin ON strata_mirror.documents_tail (origin);
 
--- Many documents' terms together, which never change: the numbers of the documents, a SHA-256 over the pages, every term.
+-- Many documents' terms together, which never change: the numbers of the documents, every term, and a SHA-256
+-- over these and the pages.
 CREATE TABLE IF NOT EXISTS strata_mirror.segments (
   segment bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   origin text COLLATE "C" NOT NULL,
@@ -317,5 +321,5 @@ CREATE TABLE IF NOT EXISTS strata_durable.metrics (
 );
 CREATE INDEX IF NOT EXISTS metrics_at ON strata_durable.metrics (origin, name, at_ms);
 
-COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 3';
+COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 4';
 COMMENT ON SCHEMA strata_durable IS 'strata-memory, what exists nowhere else: never drop it. version 1';

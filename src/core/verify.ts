@@ -3,6 +3,7 @@ import type { Caller } from './caller.js';
 import { type Document, parseDocument } from './documents.js';
 import { MemoryError } from './errors.js';
 import { isBlob } from './hash.js';
+import { searchRow } from './index-document.js';
 import { LIMITS } from './limits.js';
 import type { Head, Mirror } from './ports.js';
 import type { Sync } from './sync.js';
@@ -139,10 +140,10 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
 
 /** Whether a row says of its document what the document's own bytes say. */
 function isParsed(
-  { content: _, indexed: __, ...row }: Document & { content: unknown; indexed: boolean },
+  { content: _, indexed, ...row }: Document & { content: unknown; indexed: boolean },
   content: Uint8Array,
 ) {
-  const { document } = parseDocument({
+  const { document, text } = parseDocument({
     path: row.path,
     blob: row.blob,
     type: row.reason?.startsWith('a symbolic link') ? 'symlink' : 'file',
@@ -151,6 +152,8 @@ function isParsed(
     // A note that does not say when it was made is of when it was last changed, which only the origin knows.
     changedMs: row.timeMs,
   });
+  // Hardly any note has no word: what search passes over is looked at again.
+  if (!indexed && searchRow(document, text) !== null) return false;
   return isDeepStrictEqual(plain({ ...document, timeMs: Math.round(document.timeMs) }), plain(row));
 }
 

@@ -196,7 +196,8 @@ function* rows(page: Page): Generator<{ term: string; from: number; to: number }
   }
 }
 
-const damaged = () => new RangeError('a page of the search index is damaged');
+/** Where the bytes are not what was written. */
+export const damaged = () => new RangeError('a page of the search index is damaged');
 
 class Reader {
   constructor(

@@ -2,7 +2,7 @@
  * The same tables and columns as `schema.sql` (Postgres), in SQLite's words; a test holds the two together.
  * The mirror may be dropped at any time; the durable store never.
  */
-export const MIRROR_VERSION = 3;
+export const MIRROR_VERSION = 4;
 export const DURABLE_VERSION = 1;
 
 /**
@@ -45,11 +45,11 @@ CREATE INDEX documents_parent ON documents (origin, project, (kind = 'project') 
 CREATE INDEX documents_records ON documents (origin, time_ms DESC, path DESC) WHERE live = 1 AND kind = 'project';
 CREATE INDEX documents_staged ON documents (origin) WHERE live = 0;
 CREATE TABLE documents_search (
-  doc INTEGER PRIMARY KEY, origin TEXT NOT NULL, outline TEXT NOT NULL, chunks BLOB NOT NULL
+  doc INTEGER PRIMARY KEY, origin TEXT NOT NULL, outline TEXT NOT NULL, chunks BLOB NOT NULL, hash TEXT NOT NULL
 );
 CREATE INDEX documents_search_origin ON documents_search (origin);
 CREATE TABLE documents_tail (
-  doc INTEGER PRIMARY KEY, origin TEXT NOT NULL, page BLOB NOT NULL
+  doc INTEGER PRIMARY KEY, origin TEXT NOT NULL, page BLOB NOT NULL, hash TEXT NOT NULL
 );
 CREATE INDEX documents_tail_origin ON documents_tail (origin);
 CREATE TABLE segments (

@@ -3,10 +3,10 @@ import { MemoryError } from '../core/errors.js';
 import { LIMITS } from '../core/limits.js';
 import type { Filter, Found } from '../core/ports.js';
 import type { Entry, Postings } from '../search/corpus.js';
-import { collect, type Page, pageNumber, rowsOf, type Slice } from '../search/postings.js';
+import { collect, damaged, type Page, pageNumber, rowsOf, type Slice } from '../search/postings.js';
 import { bytesOf, conditions, type Dialect, type Query } from './rows.js';
 import { searchMerge } from './search-merge.js';
-import { type Segment, searchRows } from './search-rows.js';
+import { outlineIn, pageIn, type Segment, searchRows } from './search-rows.js';
 
 /** A document as ranking knows it; never changes under its number. */
 interface Known {
@@ -67,14 +67,14 @@ export function searchIndex(origin: string, dialect: Dialect) {
   const learn = (query: Query, { known }: Memory, docs: number[]) =>
     remembered(known, docs, async (missing) => {
       const rows = await query(
-        `SELECT d.doc, d.path, d.project, d.time_ms, s.outline, s.chunks FROM documents d JOIN documents_search s ON s.doc = d.doc
+        `SELECT d.doc, d.path, d.project, d.time_ms, s.outline, s.chunks, s.hash FROM documents d JOIN documents_search s ON s.doc = d.doc
          WHERE d.doc ${among('$1')}`,
         [missing],
       );
       return rows.map((row) => {
-        const entry: Entry = { ...JSON.parse(String(row.outline)), timeMs: Number(row.time_ms) };
+        const { outline, chunks } = outlineIn(row);
+        const entry: Entry = { ...outline, timeMs: Number(row.time_ms) };
         const doc = Number(row.doc);
-        const chunks = bytesOf(row.chunks) ?? new Uint8Array();
         return [doc, { doc, path: String(row.path), project: String(row.project), entry, chunks }];
       });
     });
@@ -98,7 +98,12 @@ export function searchIndex(origin: string, dialect: Dialect) {
       stands.push(before);
       return before;
     }
-    const documents = await learn(query, memory, await docsWhere(query, caller, {}));
+    const docs = await docsWhere(query, caller, {});
+    const documents = await learn(query, memory, docs);
+    const paged = new Set(await tailOf(query));
+    for (const segment of await segmentsOf(query, memory.segments)) for (const doc of segment.docs) paged.add(doc);
+    // One that the index lacks would never be found.
+    if (documents.length < docs.length || docs.some((doc) => !paged.has(doc))) throw damaged();
     documents.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.doc - b.doc));
     const made: Stand = {
       key,
@@ -124,10 +129,12 @@ export function searchIndex(origin: string, dialect: Dialect) {
   /** The documents in the tail, each with its own page. */
   async function tailPages(query: Query, { tail }: Memory): Promise<TailDocument[]> {
     return remembered(tail, await tailOf(query), async (missing) => {
-      const rows = await query(`SELECT t.doc, t.page FROM documents_tail t WHERE t.doc ${among('$1')}`, [missing]);
+      const rows = await query(`SELECT t.doc, t.page, t.hash FROM documents_tail t WHERE t.doc ${among('$1')}`, [
+        missing,
+      ]);
       return rows.map((row) => {
         const doc = Number(row.doc);
-        const page = bytesOf(row.page) ?? new Uint8Array();
+        const page = pageIn(row);
         return [doc, { doc, page, rows: new Map(rowsOf(page)) }];
       });
     });
@@ -174,9 +181,14 @@ export function searchIndex(origin: string, dialect: Dialect) {
     stand: Stand,
     wanted: ReadonlySet<string>,
   ): Promise<Map<string, Postings>> {
+    const slices = await slicesOf(query, memory, stand, wanted);
+    return new Map([...slices].map(([term, each]) => [term, collect(each, stand.documents.length)]));
+  }
+
+  /** What does not read as it was written is said so: half an answer would be taken for a whole one. */
+  async function sound<T>(work: () => Promise<T>): Promise<T> {
     try {
-      const slices = await slicesOf(query, memory, stand, wanted);
-      return new Map([...slices].map(([term, each]) => [term, collect(each, stand.documents.length)]));
+      return await work();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new MemoryError(
@@ -238,5 +250,11 @@ export function searchIndex(origin: string, dialect: Dialect) {
     };
   }
 
-  return { add, remove, corpus, vocabulary, ...searchMerge(origin, dialect, rows) };
+  return {
+    add,
+    remove,
+    corpus: (...asked: Parameters<typeof corpus>) => sound(() => corpus(...asked)),
+    vocabulary: (query: Query) => sound(() => vocabulary(query)),
+    ...searchMerge(origin, dialect, rows),
+  };
 }

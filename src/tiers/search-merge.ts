@@ -1,42 +1,56 @@
 import { setImmediate } from 'node:timers/promises';
 import { LIMITS } from '../core/limits.js';
 import { mergePages, type Page, rowsOf, splitPages } from '../search/postings.js';
-import { bytesOf, type Database, type Dialect, portions, type Query } from './rows.js';
-import { hashOf, type SearchRows } from './search-rows.js';
+import { type Database, type Dialect, portions, type Query } from './rows.js';
+import { hashOf, isSound, outlineIn, pageIn, type SearchRows } from './search-rows.js';
+
+/** Pages of the tail that are read at a time. */
+const PORTION = 64;
 
 /** Keeps the search index whole and quick: what is missing in it, and what is to be packed. */
 export function searchMerge(
   origin: string,
   dialect: Dialect,
-  { listed, among, numbers, tailOf, segmentsOf, pagesOf }: SearchRows,
+  { listed, among, numbers, addPages, tailOf, segmentsOf, pagesOf }: SearchRows,
 ) {
   let untilLook = 0;
   let merging: Promise<void> | null = null;
 
-  /** Paths of live documents that a search would not find. */
+  /** A segment's pages in their order; null where it is not what was written. */
+  async function soundPages(query: Query, segment: number): Promise<Page[] | null> {
+    const [row] = await query('SELECT g.docs, g.vocabulary, g.hash FROM segments g WHERE g.segment = $1', [segment]);
+    const pages = await pagesOf(query, segment);
+    return row?.hash === hashOf(String(row?.docs), String(row?.vocabulary), ...pages) ? pages : null;
+  }
+
+  /** Paths of live documents that a search would not find, or find wrongly. */
   async function unindexed(query: Query): Promise<string[]> {
-    const there = new Set(await tailOf(query));
-    const sound = new Set<number>();
-    for (const row of await query('SELECT g.segment, g.hash FROM segments g WHERE g.origin = $1', [origin]))
-      if (row.hash === hashOf(await pagesOf(query, Number(row.segment)))) sound.add(Number(row.segment));
+    const there = new Set<number>();
     for (const { segment, docs } of await segmentsOf(query))
-      if (sound.has(segment)) for (const doc of docs) there.add(doc);
+      if ((await soundPages(query, segment)) !== null) for (const doc of docs) there.add(doc);
+    const tail = await tailOf(query);
+    for (let at = 0; at < tail.length; at += PORTION)
+      for (const row of await query(`SELECT t.doc, t.page, t.hash FROM documents_tail t WHERE t.doc ${among('$1')}`, [
+        listed(tail.slice(at, at + PORTION)),
+      ]))
+        if (isSound(pageIn, row)) there.add(Number(row.doc));
     const rows = await query(
-      `SELECT d.doc, d.path, s.doc AS searched FROM documents d LEFT JOIN documents_search s ON s.doc = d.doc
+      `SELECT d.doc, d.path, s.outline, s.chunks, s.hash FROM documents d LEFT JOIN documents_search s ON s.doc = d.doc
        WHERE d.origin = $1 AND d.live = 1 AND d.indexed = 1 ORDER BY d.path`,
       [origin],
     );
-    return rows.filter((row) => row.searched === null || !there.has(Number(row.doc))).map((row) => String(row.path));
+    return rows.filter((row) => !isSound(outlineIn, row) || !there.has(Number(row.doc))).map((row) => String(row.path));
   }
 
   /** What is to be merged next: the tail where it is long, or a segment most of whose documents are gone. */
   async function due(query: Query): Promise<{ documents: [number, Page][]; dissolved: number | null } | null> {
     const tail = (await tailOf(query)).sort((a, b) => a - b).slice(0, LIMITS.segmentDocuments);
     if (tail.length >= LIMITS.tailDocuments) {
-      const rows = await query(`SELECT t.doc, t.page FROM documents_tail t WHERE t.doc ${among('$1')} ORDER BY t.doc`, [
-        listed(tail),
-      ]);
-      return { documents: rows.map((row) => [Number(row.doc), bytesOf(row.page) as Page]), dissolved: null };
+      const rows = await query(
+        `SELECT t.doc, t.page, t.hash FROM documents_tail t WHERE t.doc ${among('$1')} ORDER BY t.doc`,
+        [listed(tail)],
+      );
+      return { documents: rows.map((row) => [Number(row.doc), pageIn(row)]), dissolved: null };
     }
     const alive = new Set(
       numbers(
@@ -52,7 +66,10 @@ export function searchMerge(
       const left = docs.filter((doc) => alive.has(doc));
       if (left.length * 2 > docs.length) continue;
       // Where none is left its pages need not even be readable.
-      const own = left.length === 0 ? [] : splitPages(await pagesOf(query, segment), docs.length);
+      const pages = left.length === 0 ? [] : await soundPages(query, segment);
+      // What cannot be trusted stays as it is until a verification takes its documents out.
+      if (pages === null) continue;
+      const own = splitPages(pages, docs.length);
       const documents = left.map((doc): [number, Page] => [doc, own[docs.indexOf(doc)] as Page]);
       return { documents, dissolved: segment };
     }
@@ -75,9 +92,10 @@ export function searchMerge(
         [listed(documents.map(([doc]) => doc))],
       );
       const alive = new Set(numbers(row?.docs));
-      for (const [doc, page] of documents)
-        if (alive.has(doc))
-          await query('INSERT INTO documents_tail (doc, origin, page) VALUES ($1, $2, $3)', [doc, origin, page]);
+      await addPages(
+        query,
+        documents.filter(([doc]) => alive.has(doc)),
+      );
       return true;
     }
     const docs = documents.map(([doc]) => doc);
@@ -86,16 +104,12 @@ export function searchMerge(
     if (taken.length === 0) return false;
     const still = new Set(taken.map((row) => Number(row.doc)));
     const ordered = [...merged].sort(([a], [b]) => a - b);
-    const vocabulary = [...merged.values()].flatMap((page) => [...rowsOf(page)].map(([term]) => term));
+    const vocabulary = [...merged.values()].flatMap((page) => [...rowsOf(page)].map(([term]) => term)).join('\n');
+    // A document that is gone keeps its number in the segment and leads nowhere.
+    const numbered = docs.map((doc) => (still.has(doc) ? doc : 0)).join(',');
     const [row] = await query(
       'INSERT INTO segments (origin, docs, hash, vocabulary) VALUES ($1, $2, $3, $4) RETURNING segment',
-      // A document that is gone keeps its number in the segment and leads nowhere.
-      [
-        origin,
-        docs.map((doc) => (still.has(doc) ? doc : 0)).join(','),
-        hashOf(ordered.map(([, page]) => page)),
-        vocabulary.join('\n'),
-      ],
+      [origin, numbered, hashOf(numbered, vocabulary, ...ordered.map(([, page]) => page)), vocabulary],
     );
     for (const some of portions(ordered)) {
       const rows = some.map((_, at) => `($1, $2, $${at * 2 + 3}, $${at * 2 + 4})`);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { IndexedDocument } from '../core/documents.js';
-import type { Page } from '../search/postings.js';
-import { bytesOf, type Dialect, packed, portions, type Query } from './rows.js';
+import type { Entry } from '../search/corpus.js';
+import { damaged, type Page } from '../search/postings.js';
+import { bytesOf, type Dialect, packed, portions, type Query, type Row } from './rows.js';
 
 export interface Segment {
   segment: number;
@@ -20,13 +21,27 @@ export function searchRows(origin: string, dialect: Dialect) {
       const rows = (columns: number) =>
         some.map((_, at) => `(${Array.from({ length: columns }, (_, n) => `$${at * columns + n + 1}`).join(', ')})`);
       await query(
-        `INSERT INTO documents_search (doc, origin, outline, chunks) VALUES ${rows(4).join(', ')}`,
-        some.flatMap(({ doc, search }) => [doc, origin, packed(search.outline), search.chunks]),
+        `INSERT INTO documents_search (doc, origin, outline, chunks, hash) VALUES ${rows(5).join(', ')}`,
+        some.flatMap(({ doc, search: { outline, chunks } }) => {
+          const text = packed(outline);
+          return [doc, origin, text, chunks, hashOf(doc, text, chunks)];
+        }),
       );
-      await query(
-        `INSERT INTO documents_tail (doc, origin, page) VALUES ${rows(3).join(', ')}`,
-        some.flatMap(({ doc, search }) => [doc, origin, search.page]),
+      await addPages(
+        query,
+        some.map(({ doc, search }) => [doc, search.page]),
       );
+    }
+  }
+
+  /** Into the tail. */
+  async function addPages(query: Query, pages: [doc: number, Page][]): Promise<void> {
+    for (const some of portions(pages)) {
+      const rows = some.map((_, at) => `($1, $${at * 3 + 2}, $${at * 3 + 3}, $${at * 3 + 4})`);
+      await query(`INSERT INTO documents_tail (origin, doc, page, hash) VALUES ${rows.join(', ')}`, [
+        origin,
+        ...some.flatMap(([doc, page]) => [doc, page, hashOf(doc, page)]),
+      ]);
     }
   }
 
@@ -82,14 +97,39 @@ export function searchRows(origin: string, dialect: Dialect) {
     return rows.map((row) => bytesOf(row.data) ?? new Uint8Array());
   }
 
-  return { listed, among, add, remove, numbers, tailOf, segmentsOf, remembered, pagesOf };
+  return { listed, among, add, addPages, remove, numbers, tailOf, segmentsOf, remembered, pagesOf };
 }
 
 export type SearchRows = ReturnType<typeof searchRows>;
 
-/** Of a segment's pages in their order. */
-export function hashOf(pages: Page[]): string {
+/** What a row of the index says of itself, so that one that was altered is known. */
+export function hashOf(...parts: (number | string | Uint8Array)[]): string {
   const hash = createHash('sha256');
-  for (const page of pages) hash.update(page);
+  for (const part of parts) hash.update(typeof part === 'number' ? `${part}\n` : part);
   return hash.digest('hex');
+}
+
+/** A document's own page of the tail. Throws `RangeError` where it is not what was written. */
+export function pageIn(row: Row): Page {
+  const page = bytesOf(row.page) ?? new Uint8Array();
+  if (row.hash !== hashOf(Number(row.doc), page)) throw damaged();
+  return page;
+}
+
+/** What ranking knows of a document, but for its time. Throws `RangeError` where it is not what was written. */
+export function outlineIn(row: Row): { outline: Omit<Entry, 'timeMs'>; chunks: Uint8Array } {
+  const text = String(row.outline);
+  const chunks = bytesOf(row.chunks) ?? new Uint8Array();
+  if (row.hash !== hashOf(Number(row.doc), text, chunks)) throw damaged();
+  return { outline: JSON.parse(text), chunks };
+}
+
+/** Whether a row can be read by one of those above. */
+export function isSound(read: (row: Row) => unknown, row: Row): boolean {
+  try {
+    read(row);
+    return true;
+  } catch {
+    return false;
+  }
 }

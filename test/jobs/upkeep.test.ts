@@ -175,7 +175,42 @@ const FAULTS: [string, (at: Place) => Promise<void>, number, RegExp][] = [
     1,
     /not indexed/,
   ],
+  [
+    'the page of another document',
+    (at) =>
+      at.tamper(
+        `UPDATE documents_tail SET page = (SELECT o.page FROM documents_tail o WHERE o.doc = ${docOf(8)}) WHERE doc = ${docOf(7)}`,
+      ),
+    1,
+    /not indexed/,
+  ],
+  [
+    'a page of garbage',
+    (at) => at.tamper(`UPDATE documents_tail SET page = $1 WHERE doc = ${docOf(7)}`, bytes('garbage')),
+    1,
+    /not indexed/,
+  ],
+  [
+    'an outline of garbage',
+    (at) => at.tamper(`UPDATE documents_search SET outline = 'null' WHERE doc = ${docOf(7)}`),
+    1,
+    /not indexed/,
+  ],
+  [
+    'passages of another document',
+    (at) => at.tamper(`UPDATE documents_search SET chunks = $1 WHERE doc = ${docOf(7)}`, bytes('0123456789abcdef')),
+    1,
+    /not indexed/,
+  ],
+  [
+    'a document that search is told to pass over',
+    (at) => at.tamper(`UPDATE documents SET indexed = 0 WHERE path = '${path(7)}'`),
+    1,
+    /fields altered/,
+  ],
 ];
+
+const docOf = (i: number) => `(SELECT doc FROM documents WHERE path = '${path(i)}')`;
 
 function health({ app }: TestApp) {
   const logged: string[] = [];

@@ -87,10 +87,10 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     const next = {
       text: () =>
         SCHEMA.text()
-          .replace('THEN 3 ELSE 1 END', 'THEN 4 ELSE 2 END')
-          .replace("version 3'", "version 4'")
+          .replace('THEN 4 ELSE 1 END', 'THEN 5 ELSE 2 END')
+          .replace("version 4'", "version 5'")
           .replace("version 1'", "version 2'"),
-      mirror: 4,
+      mirror: 5,
       durable: 2,
       migrations: ['ALTER TABLE strata_durable.metrics ADD COLUMN unit text'],
     };
@@ -107,7 +107,7 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
   test('a migration that fails leaves everything as it was', async () => {
     const { url, sql } = await createDatabase();
     await put(opened({ url }), [note('a.md', 'zebra')]);
-    const broken = { ...SCHEMA, mirror: 4, durable: 2, migrations: ['ALTER TABLE strata_durable.nothing ADD x text'] };
+    const broken = { ...SCHEMA, mirror: 5, durable: 2, migrations: ['ALTER TABLE strata_durable.nothing ADD x text'] };
     await expect(opened({ url, schema: broken }).clock()).rejects.toMatchObject({ code: 'mirror_unavailable' });
     expect(await sql`SELECT path FROM strata_mirror.documents`).toEqual([{ path: 'a.md' }]);
     expect(await opened({ url }).snapshot((view) => view.count(everybody(), {}))).toBe(1);

@@ -106,8 +106,8 @@ describe.skipIf(POSTGRES === null)('schema.sql', () => {
     const [row] = await add('one');
     expect(row?.content).toEqual(Buffer.from([0, 255]));
     expect(row?.digest).toEqual({ summary: '' });
-    await sql`INSERT INTO strata_mirror.documents_search VALUES (${row?.doc}, 'o', '{}', '')`;
-    await sql`INSERT INTO strata_mirror.documents_tail VALUES (${row?.doc}, 'o', '')`;
+    await sql`INSERT INTO strata_mirror.documents_search VALUES (${row?.doc}, 'o', '{}', '', '')`;
+    await sql`INSERT INTO strata_mirror.documents_tail VALUES (${row?.doc}, 'o', '', '')`;
     await expect(add('two')).rejects.toThrow(/documents_live/);
     await sql`DELETE FROM strata_mirror.documents`;
     expect(await sql`SELECT * FROM strata_mirror.documents_search`).toEqual([]);
