@@ -1,6 +1,6 @@
 import { idf } from '../search/bm25.js';
 import type { Postings } from '../search/corpus.js';
-import { nearTerms } from '../search/near.js';
+import { nearest, nearTerms } from '../search/near.js';
 import type { Query } from '../search/query.js';
 import { rank } from '../search/rank.js';
 import { speakerNames, withoutNames } from '../search/speakers.js';
@@ -73,11 +73,13 @@ export async function search(
   const has = (term: string) => (found.corpus.postings.get(term)?.docs.length ?? 0) > 0;
   // One for each word: an identifier that no note has as a whole is known by its parts.
   const unknown = [...new Set(query.order)].filter((term) => !has(term));
-  const near = await nearOf(view, unknown);
+  const near = await nearOf(view, unknown, async (more) => {
+    found = await view.corpus(caller, [...terms, ...more], filter);
+    return has;
+  });
   const more = [...near.values()].flat();
-  if (more.length > 0) found = await view.corpus(caller, [...terms, ...more.map(({ term }) => term)], filter);
   const { corpus, documents, scope } = found;
-  const wanted = [...query.wanted, ...more.filter(({ term }) => has(term))];
+  const wanted = [...query.wanted, ...more];
   require(corpus.postings, query, scope);
   const text = withoutNames(query.text, speakerNames(corpus.entries));
   const meaning = text === '' || !semantics ? null : await semantics.compare(text, documents);
@@ -119,7 +121,7 @@ export async function search(
       };
     }),
     searched: scope.reduce((sum, one) => sum + one, 0),
-    near: new Map([...near].map(([term, guessed]) => [term, guessed.map((each) => each.term).filter(has)])),
+    near: new Map([...near].map(([term, guessed]) => [term, guessed.map((each) => each.term)])),
     weights: new Map(
       wanted.map(({ term, weight }) => {
         const having = corpus.postings.get(term)?.docs.length ?? 0;
@@ -142,19 +144,35 @@ function ownOf(documents: Found['documents'], home: string | undefined): Uint8Ar
   return own;
 }
 
+/** The vocabulary has words of notes that are gone or are somebody else's: only what `seen` finds stands for a word. */
 async function nearOf(
   view: Pick<View, 'vocabulary'>,
   unknown: string[],
+  seen: (terms: string[]) => Promise<(term: string) => boolean>,
 ): Promise<Map<string, { term: string; weight: number }[]>> {
   if (unknown.length === 0) return new Map();
   const vocabulary = await view.vocabulary();
-  return new Map(
-    unknown.slice(0, LIMITS.nearWords).flatMap((term) => {
-      const near = nearTerms(term, vocabulary);
-      return near.length > 0 ? [[term, near] as const] : [];
-    }),
-  );
+  const all = unknown.slice(0, LIMITS.nearWords).map((term) => ({ term, near: nearTerms(term, vocabulary) }));
+  for (let most = NEAR_ASKED; ; most *= 8) {
+    const asked = all.flatMap(({ near }) => near.slice(0, most).map(({ term }) => term));
+    const has = asked.length > 0 ? await seen(asked) : () => false;
+    const found = all.map(({ term, near }) => ({
+      term,
+      near,
+      known: near.slice(0, most).filter((each) => has(each.term)),
+    }));
+    const more = found.some(
+      ({ near, known }) =>
+        near.length > most && (near[most]?.edits ?? 0) <= (known[0]?.edits ?? FAR) && known.length < NEAR_ASKED,
+    );
+    if (!more)
+      return new Map(found.filter(({ known }) => known.length > 0).map(({ term, known }) => [term, nearest(known)]));
+  }
 }
+
+/** Near terms of a word that are looked up at first; more where they are nobody's the caller may see. */
+const NEAR_ASKED = 4;
+const FAR = Number.POSITIVE_INFINITY;
 
 /** Takes out of scope what lacks a phrase that must be there, and what has one that must not. */
 function require(postings: Map<string, Postings>, { phrases, without }: Query, scope: Uint8Array): void {

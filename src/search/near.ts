@@ -10,31 +10,42 @@ const MOST = 4;
 const FAR = Number.POSITIVE_INFINITY;
 const NO_WORD = /[^\p{L}\p{M}]/u;
 
+/** A term that may have been meant, and how many edits away it is. */
+export interface Near {
+  term: string;
+  edits: number;
+}
+
 /**
- * The best few terms of a vocabulary that may have been meant by a term that it does not have: fewest edits (letters
+ * The terms of a vocabulary that may have been meant by a term that it does not have, nearest first: fewest edits (letters
  * added, left out, changed, two swapped; half a one more for another first letter), then most trigrams in common, then by
- * code units. What goes on where the word stops, or stops where the word has a mistyped ending, is one edit away.
- * Weights are below 1. None for what has digits or fewer than four letters: those are names, not typos.
+ * code units. What goes on where the word stops, or stops where the word has a mistyped ending, is one edit away. None for
+ * what has digits or fewer than four letters: those are names, not typos.
  */
-export function nearTerms(unknown: string, vocabulary: Iterable<string>): { term: string; weight: number }[] {
+export function nearTerms(unknown: string, vocabulary: Iterable<string>): Near[] {
   if (unknown.length < SHORTEST || unknown.length > LONGEST || NO_WORD.test(unknown)) return [];
   const most = unknown.length < 7 ? 1 : unknown.length < 12 ? 2 : 3;
   const distanceOf = distanceFrom(unknown, most);
-  let best = most + 0.5;
-  let found: string[] = [];
+  const found: Near[] = [];
   for (const term of vocabulary) {
-    const distance = distanceOf(term);
-    if (distance > best || term === unknown || NO_WORD.test(term)) continue;
-    if (distance < best) found = [];
-    best = distance;
-    found.push(term);
+    const edits = distanceOf(term);
+    if (edits <= most + 0.5 && term !== unknown && !NO_WORD.test(term)) found.push({ term, edits });
   }
   const own = trigrams(unknown);
-  return found
-    .map((term) => ({ term, alike: likeness(own, term) }))
-    .sort((a, b) => b.alike - a.alike || (a.term < b.term ? -1 : 1))
+  const alike = new Map(found.map(({ term }) => [term, likeness(own, term)]));
+  const likenessOf = (term: string) => alike.get(term) ?? 0;
+  return found.sort(
+    (a, b) => a.edits - b.edits || likenessOf(b.term) - likenessOf(a.term) || (a.term < b.term ? -1 : 1),
+  );
+}
+
+/** The few to look for, of terms in the order of `nearTerms`: those that are nearest. Weights are below 1. */
+export function nearest(near: Near[]): { term: string; weight: number }[] {
+  const [best] = near;
+  return near
+    .filter(({ edits }) => edits === best?.edits)
     .slice(0, MOST)
-    .map(({ term }) => ({ term, weight: Math.max(0.2, 0.75 - 0.2 * best) }));
+    .map(({ term, edits }) => ({ term, weight: Math.max(0.2, 0.75 - 0.2 * edits) }));
 }
 
 /** Most of a vocabulary is told apart by length, first letter and which letters there are, without counting edits. */

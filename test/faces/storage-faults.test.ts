@@ -213,7 +213,7 @@ describe('the mirror is taken away while the server runs', () => {
     remove(at.mirror);
     await answersRight(one, 61);
     await answersRight(two, 61);
-    const receipt = await two.call('save_session', { title: 'After', content: 'saved after' });
+    const receipt = await two.call('save_session', { title: 'Deleted', content: 'saved after' });
     expect(receipt).toContain('mirror saved');
     expect(await one.call('search_memory', { query: 'saved', consistency: 'fast' })).toContain('saved after');
   });
