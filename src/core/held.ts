@@ -1,4 +1,6 @@
 import { analyse } from '../search/analyse.js';
+import type { Query } from '../search/query.js';
+import type { Terms } from '../search/terms.js';
 import type { Caller } from './caller.js';
 import { type Document, decodeText } from './documents.js';
 import type { Ephemeral } from './ephemeral.js';
@@ -11,6 +13,16 @@ export interface HeldNote {
   content: Uint8Array;
   /** It waits for the origin; what a tier says of the same path is older. */
   queued: boolean;
+}
+
+/** Whether a phrase's terms stand in a text as far from each other as in the phrase. */
+function stands(text: Terms, phrase: Terms): boolean {
+  const at = new Set(text.terms.map((term, n) => `${text.places[n]} ${term}`));
+  return text.terms.some(
+    (first, n) =>
+      first === phrase.terms[0] &&
+      phrase.terms.every((term, m) => at.has(`${(text.places[n] ?? 0) + (phrase.places[m] ?? 0)} ${term}`)),
+  );
 }
 
 /** What is to be answered beside what the tiers give. */
@@ -34,12 +46,20 @@ export function createHeld({ ephemeral, outbox }: { ephemeral: Ephemeral; outbox
       return waiting && { document: waiting.document, content: waiting.entry.content, queued: true };
     },
 
-    /** Those that have one of the terms. */
-    async search(caller: Caller, terms: string[], filter: Filter): Promise<HeldNote[]> {
-      const wanted = new Set(terms);
-      return (await list(caller, filter)).filter(({ document, content }) =>
-        analyse(`${document.title} ${decodeText(content).text}`).terms.some((term) => wanted.has(term)),
-      );
+    /** Those that have one of the query's terms, all of its phrases and none of what it excludes; with their terms. */
+    async search(
+      caller: Caller,
+      { wanted, phrases, without }: Pick<Query, 'wanted' | 'phrases' | 'without'>,
+      filter: Filter,
+    ): Promise<(HeldNote & { terms: string[] })[]> {
+      return (await list(caller, filter)).flatMap((note) => {
+        const read = analyse(`${note.document.title} ${decodeText(note.content).text}`);
+        const has = (phrase: Terms) => stands(read, phrase);
+        const own = new Set(read.terms);
+        const terms = wanted.map(({ term }) => term).filter((term) => own.has(term));
+        if (wanted.length > 0 && terms.length === 0) return [];
+        return phrases.every(has) && !without.some(has) ? [{ ...note, terms }] : [];
+      });
     },
   };
 }

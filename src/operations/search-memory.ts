@@ -119,8 +119,8 @@ export const searchMemory = defineOperation({
     const limit = input.limit ?? LIMITS.searchDefault;
     const home = await project(undefined);
     const { past, value, from } = await found(context, input, query, { filter, limit, own, home });
-    const waiting = past ? [] : await services.held.search(caller, terms, within(filter, value.projects));
-    const held = waiting.map(({ document, content, queued }) => ({
+    const waiting = past ? [] : await services.held.search(caller, query, within(filter, value.projects));
+    const held = waiting.map(({ document, content, queued, terms }) => ({
       ...showing(document, content),
       chunks: [],
       score: Math.max(0, ...value.documents.map(({ score }) => score)),
@@ -195,10 +195,13 @@ export const searchMemory = defineOperation({
     const foot = footOf(then, from);
     const most = input.max_tokens ?? LIMITS.searchBudgetTokens;
     const notes = searchedIn(searched, projects);
-    if (hits.length === 0 && near !== null && input.project !== undefined && (projects?.length ?? 1) === 1) {
-      const project = projectName(input.project);
+    const named = input.project ?? readQuery(input.query).project;
+    if (hits.length === 0 && near !== null && named !== undefined && (projects?.length ?? 1) === 1) {
+      const project = projectName(named);
       return fitted(most, near, (shown) => `${unknownProject(project, shown)}\n${foot}`);
     }
+    if (hits.length === 0 && searched === 0 && projects === null)
+      return `Nothing found: no note meets the query's conditions (phrases, exclusions, project, kind, tags, times).\n${foot}`;
     if (hits.length === 0) {
       const meant = semantic ? ', or means the like' : '';
       const like = unknown.length > 0 ? ` (${unknown.map(guessOf).join('; ')})` : '';
@@ -325,8 +328,19 @@ function wordsOf(text: string): { word: string; terms: string[] }[] {
 
 /** What the query itself says of project, kind and tags holds beside the arguments. */
 function narrowed<I extends Parameters<typeof filterOf>[0]>(input: I, { project, kinds, tags }: Query): I {
-  const kind = input.kind ?? KINDS.find((each) => each === kinds[0]?.toLowerCase());
-  return { ...input, project: input.project ?? project, kind, tags: [...(input.tags ?? []), ...tags] };
+  const named = input.kind ?? (kinds.length === 0 ? undefined : kindOf(kinds));
+  return { ...input, project: input.project ?? project, kind: named, tags: [...(input.tags ?? []), ...tags] };
+}
+
+/** A note has one kind: whoever asks for another, or for two, is told. */
+function kindOf(named: string[]): (typeof KINDS)[number] {
+  const kind = KINDS.find((each) => each === named[0]?.toLowerCase());
+  if (kind !== undefined && named.length === 1) return kind;
+  throw new MemoryError(
+    'invalid_input',
+    `\`kind:\` in the query takes one of ${KINDS.join(', ')}.`,
+    'Search for one kind at a time, or without it; quote the words to look for them.',
+  );
 }
 
 /** What can be shown of a document; its digest stands in for a text that is not kept. */

@@ -19,3 +19,35 @@ test('what a mistyped word may mean is taken from notes that the caller may see,
   commitFiles(repo, { 'b.md': HERS });
   expect(bare(await search())).toBe(bare(alone));
 });
+
+test('conditions that no note meets are told as such; kinds that do not exist are refused, not ignored', async () => {
+  const repo = bareRepository();
+  commitFiles(repo, { 'a.md': NOTE });
+  const { call, fail } = await openApp({ MEMORY_REPO: repo });
+  for (const query of ['"took kubernetes"', 'tag:none', 'tag:none upgrade', 'kind:pattern', 'hour -upgrade'])
+    expect(await call('search_memory', { query }), query).toMatch(
+      /^Nothing found: no note meets the query's conditions/,
+    );
+  for (const query of ['project:test/projec', 'project:test/projec upgrade'])
+    expect(await call('search_memory', { query }), query).toMatch(
+      /^Project `test\/projec` has no notes.*test\/project/s,
+    );
+  for (const query of ['kind:adr upgrade', 'kind:note kind:session upgrade'])
+    expect(await fail('search_memory', { query }), query).toMatch(/takes one of session, .*note/);
+  expect(await call('search_memory', { query: 'kind:Note upgrade' })).toContain('**Cluster**');
+});
+
+test('notes that are only held here are searched as all others: by the words that they have, phrases and exclusions', async () => {
+  const { call } = await openApp();
+  await call('save_session', {
+    title: 'Held',
+    content: 'The otter swam over the river.',
+    privacy: 'EPHEMERAL',
+    tags: ['zoo'],
+  });
+  expect(await call('search_memory', { query: 'otter giraffe' })).toMatch(/\*\*Held\*\*.* has otter\n/);
+  for (const query of ['"over the river" giraffe', '"swam over"', 'tag:zoo', 'otter -giraffe'])
+    expect(await call('search_memory', { query }), query).toContain('**Held**');
+  for (const query of ['"river over" otter', 'otter -river', 'otter -"swam over"', 'giraffe', 'tag:farm otter'])
+    expect(await call('search_memory', { query }), query).toMatch(/^Nothing found/);
+});
