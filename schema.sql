@@ -155,7 +155,7 @@ CREATE TABLE IF NOT EXISTS strata_mirror.postings (
 CREATE INDEX IF NOT EXISTS postings_segment ON strata_mirror.postings (origin, segment);
 
 -- What passages mean to a language model: by the hash of the passage's text, so that it is worked out once wherever that
--- stands. A vector is a scale and a signed byte for each dimension (src/search/matrix.ts). Rows are numbered in the order
+-- stands. A vector is a scale and a signed byte for each dimension (src/search/matrix.ts), sealed by four bytes. Rows are numbered in the order
 -- of commits within an origin, and never given twice: who has read up to one asks for those above it.
 CREATE TABLE IF NOT EXISTS strata_mirror.vectors (
   row bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -182,7 +182,7 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
 async function openMeaning(model: 'minilm' | { folder: string }, mirror: Mirror, mutex: Mutex, log: Log) {
   const { createEmbedder } = await import('./tiers/embedder-minilm.js');
   const embedder = createEmbedder(model === 'minilm' ? {} : model);
-  const vectors = createVectors({ mirror, embedder, log });
+  const vectors = createVectors({ mirror, embedder, log, lost: () => embedding.lost() });
   const embedding = createEmbedding({ mirror, embedder, mutex, log });
   return {
     vectors,

@@ -204,6 +204,13 @@ export function createEmbedding(options: EmbeddingOptions) {
       if (working === undefined) plan(settleMs);
     },
 
+    /** Vectors that were there are gone: they are made again. */
+    lost(): void {
+      follower.forget();
+      doneAt = undefined;
+      this.changed();
+    },
+
     /** Makes what is missing, now; for servers this happens by itself. */
     work,
 

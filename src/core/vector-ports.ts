@@ -33,7 +33,7 @@ export interface Passages {
  * and are never given twice.
  */
 export interface VectorStore {
-  /** Of a model, in their order, from a row on (that one included). */
+  /** Of a model, in their order, from a row on (that one included). What was altered since it was kept is empty. */
   vectors(model: string, fromRow: number, limit: number): Promise<(NamedVector & { row: number })[]>;
   /** The same without the vectors. */
   vectorNames(model: string, fromRow: number, limit: number): Promise<{ row: number; name: Uint8Array }[]>;

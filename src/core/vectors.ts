@@ -8,9 +8,11 @@ import type { Embedder } from './vector-ports.js';
 import { within } from './within.js';
 
 export interface VectorsOptions {
-  mirror: Pick<Mirror, 'vectors'>;
+  mirror: Pick<Mirror, 'vectors' | 'dropVectors'>;
   embedder: Embedder;
   log: Log;
+  /** Vectors were found damaged and taken away: they are to be made again. */
+  lost?: () => void;
   /** Without a search for so long the vectors leave the memory. */
   idleMs?: number;
 }
@@ -57,6 +59,11 @@ export function createFollower<R extends Numbered>(
       });
       return running;
     },
+    /** Reads all again the next time. */
+    forget(): void {
+      last = undefined;
+      begin();
+    },
     get row() {
       return last?.row ?? 0;
     },
@@ -64,9 +71,11 @@ export function createFollower<R extends Numbered>(
 }
 
 /** The vectors of the mirror in memory, from the first search on until nobody searches any more. */
-export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdleMs }: VectorsOptions) {
+export function createVectors({ mirror, embedder, log, lost, idleMs = LIMITS.modelIdleMs }: VectorsOptions) {
   let matrix = createMatrix(embedder.dimensions);
   let follower = followed();
+  /** Rows that are not what was kept. */
+  const damaged: number[] = [];
   /** Where the passages of the documents last asked about are: the same documents are asked about again and again. */
   let located: { of: readonly unknown[]; names: Names; size: number; at: Located } | undefined;
   let idle: NodeJS.Timeout | undefined;
@@ -79,8 +88,19 @@ export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdle
       begin() {
         matrix = createMatrix(embedder.dimensions);
       },
-      take: ({ name, vector }) => matrix.add(name, vector),
+      take({ row, name, vector }) {
+        if (vector.length > 0) matrix.add(name, vector);
+        else damaged.push(row);
+      },
     });
+  }
+
+  async function catchUp(): Promise<void> {
+    await follower.catchUp();
+    if (damaged.length === 0) return;
+    log.warn('vectors damaged', { vectors: damaged.length });
+    await mirror.dropVectors(damaged.splice(0));
+    lost?.();
   }
 
   function letGo(): void {
@@ -110,7 +130,7 @@ export function createVectors({ mirror, embedder, log, idleMs = LIMITS.modelIdle
 
   const semantics: Semantics = {
     async ready() {
-      await bounded(() => follower.catchUp());
+      await bounded(catchUp);
     },
     async compare(text, documents) {
       const at = matrix;

@@ -1,7 +1,28 @@
-import type { VectorStore } from '../core/vector-ports.js';
+import type { NamedVector, VectorStore } from '../core/vector-ports.js';
 import { bytesOf, type Database, type Dialect, packed, portions, type Row } from './rows.js';
 
 const NOTHING = new Uint8Array();
+const CHECK_BYTES = 4;
+
+/** Four bytes (FNV-1a) over a passage's name and its vector: what was altered or belongs to another passage is known. */
+function checkOf(...parts: Uint8Array[]): Uint8Array {
+  let hash = 0x811c9dc5;
+  for (const part of parts)
+    for (let i = 0; i < part.length; i++) hash = Math.imul(hash ^ (part[i] as number), 0x01000193);
+  const check = Buffer.alloc(CHECK_BYTES);
+  check.writeUInt32LE(hash >>> 0);
+  return check;
+}
+
+const sealed = ({ name, vector }: NamedVector) => Buffer.concat([vector, checkOf(name, vector)]);
+
+/** The vector of a row; nothing where it is not what was written. */
+function vectorIn(row: Row): Uint8Array {
+  const bytes = bytesOf(row.vector) ?? NOTHING;
+  const vector = bytes.subarray(0, -CHECK_BYTES);
+  return Buffer.compare(bytes.subarray(-CHECK_BYTES), checkOf(nameOf(row).name, vector)) === 0 ? vector : NOTHING;
+}
+
 const nameOf = (row: Row) => ({ row: Number(row.row), name: bytesOf(row.chunk) ?? NOTHING });
 
 /** The vectors of every SQL mirror. */
@@ -17,7 +38,7 @@ export function vectorStatements(origin: string, dialect: Dialect, database: Dat
   return {
     async vectors(...asked) {
       const rows = await page('v.chunk, v.vector', asked);
-      return rows.map((row) => ({ ...nameOf(row), vector: bytesOf(row.vector) ?? NOTHING }));
+      return rows.map((row) => ({ ...nameOf(row), vector: vectorIn(row) }));
     },
 
     vectorNames: async (...asked) => (await page('v.chunk', asked)).map(nameOf),
@@ -31,7 +52,7 @@ export function vectorStatements(origin: string, dialect: Dialect, database: Dat
           await query(
             `INSERT INTO vectors (origin, model, chunk, vector) VALUES ${rows.join(', ')}
              ON CONFLICT (origin, model, chunk) DO NOTHING`,
-            [origin, model, ...some.flatMap(({ name, vector }) => [name, vector])],
+            [origin, model, ...some.flatMap((each) => [each.name, sealed(each)])],
           );
         }
       }),

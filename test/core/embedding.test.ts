@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import Database from 'libsql';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createEmbedding } from '../../src/core/embedding.js';
 import { createLog } from '../../src/core/log.js';
@@ -99,6 +100,44 @@ test('of two only one embeds; vectors of texts that are gone, and of other model
   expect(await mirror.vectorNames('another model', 0, 10)).toEqual([]);
   expect(await Promise.all(two.map((each) => each.work()))).toContain('done');
   expect(await rows(mirror, embedder)).toHaveLength(3);
+});
+
+test('vectors that were altered, or belong to another passage, are never compared, and made again', async () => {
+  const embedder = model();
+  const folder = tempFolder();
+  const mirror = fileMirror(folder);
+  await put(mirror, NOTES);
+  const background = embedding(mirror, embedder);
+  await background.work();
+  const made = await rows(mirror, embedder);
+  const database = new Database(join(folder, 'mirror.db'));
+  const [one, two] = database.prepare('SELECT row, vector FROM vectors ORDER BY row LIMIT 2').all() as {
+    row: number;
+    vector: Buffer;
+  }[];
+  database.prepare('UPDATE vectors SET vector = ? WHERE row = ?').run(Buffer.from(two?.vector ?? []), one?.row);
+  database.prepare('UPDATE vectors SET vector = zeroblob(392) WHERE row = ?').run(two?.row);
+  database.close();
+  let lost = 0;
+  const vectors = createVectors({
+    mirror,
+    embedder,
+    log,
+    lost() {
+      lost++;
+      background.lost();
+    },
+  });
+  onTestFinished(() => vectors.close());
+  await vectors.ready();
+  expect(lost).toBe(1);
+  expect((await rows(mirror, embedder)).map(({ name }) => hex(name))).toEqual([hex(made[2]?.name as Uint8Array)]);
+  await background.work();
+  const again = await rows(mirror, embedder);
+  const all = (each: typeof made) => each.map(({ name, vector }) => `${hex(name)} ${hex(vector)}`).toSorted();
+  expect(all(again)).toEqual(all(made));
+  await vectors.ready();
+  expect(lost).toBe(1);
 });
 
 test('a process that is killed loses its last vectors; the next one goes on', async () => {
