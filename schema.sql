@@ -111,6 +111,7 @@ CREATE INDEX IF NOT EXISTS documents_parent ON strata_mirror.documents (origin, 
   WHERE live = 1 AND parent <> '' AND privacy <> 'PRIVATE';
 CREATE INDEX IF NOT EXISTS documents_records ON strata_mirror.documents (origin, time_ms DESC, path DESC) WHERE live = 1 AND kind = 'project';
 CREATE INDEX IF NOT EXISTS documents_staged ON strata_mirror.documents (origin) WHERE live = 0;
+CREATE INDEX IF NOT EXISTS documents_wordless ON strata_mirror.documents (origin) WHERE live = 1 AND indexed = 0;
 
 -- What ranking knows of each document: its length and speakers, and the names of its passages (16 bytes each). Here and
 -- below `hash` is a SHA-256 over the rest of the row: what does not match is not believed.

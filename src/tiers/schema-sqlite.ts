@@ -44,6 +44,7 @@ CREATE INDEX documents_parent ON documents (origin, project, (kind = 'project') 
   WHERE live = 1 AND parent <> '' AND privacy <> 'PRIVATE';
 CREATE INDEX documents_records ON documents (origin, time_ms DESC, path DESC) WHERE live = 1 AND kind = 'project';
 CREATE INDEX documents_staged ON documents (origin) WHERE live = 0;
+CREATE INDEX documents_wordless ON documents (origin) WHERE live = 1 AND indexed = 0;
 CREATE TABLE documents_search (
   doc INTEGER PRIMARY KEY, origin TEXT NOT NULL, outline TEXT NOT NULL, chunks BLOB NOT NULL, hash TEXT NOT NULL
 );

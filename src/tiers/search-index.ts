@@ -82,10 +82,21 @@ export function searchIndex(origin: string, dialect: Dialect) {
   async function docsWhere(query: Query, caller: Caller, filter: Filter): Promise<number[]> {
     const { text, values } = conditions(origin, caller, filter);
     const [row] = await query(
-      `SELECT string_agg(CAST(d.doc AS text), ',') AS docs FROM documents d WHERE ${text} AND d.indexed = 1`,
+      // What the indexes of served documents hold, and no more: a row is as long as its note.
+      `SELECT string_agg(CAST(d.doc AS text), ',') AS docs FROM documents d WHERE ${text}`,
       values,
     );
     return numbers(row?.docs);
+  }
+
+  /** Documents without a word in them, or too large for the index: few. */
+  async function wordless(query: Query): Promise<Set<number>> {
+    const [row] = await query(
+      `SELECT string_agg(CAST(d.doc AS text), ',') AS docs FROM documents d
+       WHERE d.origin = $1 AND d.live = 1 AND d.indexed = 0`,
+      [origin],
+    );
+    return new Set(numbers(row?.docs));
   }
 
   async function standOf(query: Query, memory: Memory, caller: Caller, generation: number): Promise<Stand> {
@@ -98,7 +109,8 @@ export function searchIndex(origin: string, dialect: Dialect) {
       stands.push(before);
       return before;
     }
-    const docs = await docsWhere(query, caller, {});
+    const without = await wordless(query);
+    const docs = (await docsWhere(query, caller, {})).filter((doc) => !without.has(doc));
     const documents = await learn(query, memory, docs);
     const paged = new Set(await tailOf(query));
     for (const segment of await segmentsOf(query, memory.segments)) for (const doc of segment.docs) paged.add(doc);
@@ -213,7 +225,7 @@ export function searchIndex(origin: string, dialect: Dialect) {
     const stand = await standOf(query, memory, caller, generation);
     const size = stand.documents.length;
     const postings = await postingsOf(query, memory, stand, new Set(terms));
-    const filtered = Object.values(filter).some((value) => value !== undefined);
+    const filtered = conditions(origin, caller, filter).text !== conditions(origin, caller, {}).text;
     const scope = new Uint8Array(size).fill(filtered ? 0 : 1);
     for (const doc of filtered ? await docsWhere(query, caller, filter) : []) {
       const index = stand.indexes.get(doc);
