@@ -119,6 +119,8 @@ export const LIMITS = {
   embedQueryMs: 5_000,
   /** After a failure searches do without what was embedded since for so long. */
   embedRestMs: 10_000,
+  /** For a faster engine to be loaded, before the built-in one takes over. */
+  engineStartMs: 20_000,
   /** A model that could not be loaded is tried again after so long. */
   modelRestMs: 60_000,
   /** Vectors that are read from the mirror, and names that are compared, at a time. */

@@ -8,7 +8,7 @@ import { searchRow } from './index-document.js';
 import type { Filter, Found, View } from './ports.js';
 
 /** What search needs of a view, as it was at an earlier time. */
-export type PastView = Pick<View, 'corpus' | 'vocabulary' | 'documents'>;
+export type PastView = Pick<View, 'corpus' | 'vocabulary' | 'documents' | 'cosines'>;
 
 /** What was worked out once stays for as long as the document is held by anybody. */
 const rows = new WeakMap<PastDocument, { search: SearchRow; terms: Map<string, { from: number; to: number }> }>();
@@ -67,6 +67,7 @@ export function pastView(view: View, past: Past): PastView {
 
   return {
     corpus,
+    cosines: view.cosines,
     async vocabulary() {
       const found = new Set(await view.vocabulary());
       for (const { terms } of others) for (const term of terms.keys()) found.add(term);

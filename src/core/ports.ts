@@ -4,7 +4,7 @@ import type { Document, IndexedDocument, Kind } from './documents.js';
 import type { MemoryError } from './errors.js';
 import type { Moment } from './moment.js';
 import type { ProjectRecord, Relatives } from './project.js';
-import type { VectorStore } from './vector-ports.js';
+import type { Cosines, VectorStore } from './vector-ports.js';
 import type { KeptVersions } from './versions.js';
 
 /** The commit a branch points to, and its tree. Object ids are hex. */
@@ -177,6 +177,8 @@ export interface View extends KeptVersions {
   corpus(caller: Caller, terms: string[], filter: Filter): Promise<Found>;
   /** Every term of the search index, those of documents that are gone or that the caller may not see included. */
   vocabulary(): Promise<Iterable<string>>;
+  /** All of a model's vectors compared with a query (of length 1) by the database; null where it cannot after all. */
+  cosines?(model: string, query: Float32Array): Promise<Cosines | null>;
   /** Documents by their numbers, in that order, with their bytes. */
   documents(caller: Caller, docs: number[]): Promise<(Document & { content: Uint8Array | null })[]>;
   ids(caller: Caller): Promise<string[]>;

@@ -14,8 +14,15 @@ import type { Filter, Found, View } from './ports.js';
 export interface Semantics {
   /** Before a snapshot is taken: brings what was embedded since into memory. Never throws. */
   ready(): Promise<void>;
-  /** Null where nothing is embedded yet, or the model cannot be had in time: then words alone decide. */
-  compare(text: string, documents: readonly { chunks: Uint8Array }[]): Promise<Meaning | null>;
+  /**
+   * Null where nothing is embedded yet, or the model cannot be had in time: then words alone decide. `cosines` is the
+   * view's own, for as long as the vectors are not in memory.
+   */
+  compare(
+    text: string,
+    documents: readonly { chunks: Uint8Array }[],
+    cosines?: View['cosines'],
+  ): Promise<Meaning | null>;
   /** Changes whenever the same question may be answered in another way though the memory is the same. */
   state(): string;
 }
@@ -60,7 +67,7 @@ const MOST_GUESSES = 3;
  * caller's project: of two that are alike in all else its own comes first.
  */
 export async function search(
-  view: Pick<View, 'corpus' | 'vocabulary' | 'documents'>,
+  view: Pick<View, 'corpus' | 'vocabulary' | 'documents' | 'cosines'>,
   caller: Caller,
   query: Query,
   filter: Filter,
@@ -82,7 +89,7 @@ export async function search(
   const wanted = [...query.wanted, ...more];
   require(corpus.postings, query, scope);
   const text = withoutNames(query.text, speakerNames(corpus.entries));
-  const meaning = text === '' || !semantics ? null : await semantics.compare(text, documents);
+  const meaning = text === '' || !semantics ? null : await semantics.compare(text, documents, view.cosines);
   const ranking = rank(
     corpus,
     { text: query.text, wanted, order: query.order },

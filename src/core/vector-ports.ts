@@ -1,3 +1,5 @@
+import type { Names } from '../search/matrix.js';
+
 /** A language model that turns texts into vectors of length 1. Throws `config` with the remedy where it cannot be had. */
 export interface Embedder {
   /** Names the model in what is stored: vectors of two models are never compared. */
@@ -20,6 +22,14 @@ export interface NamedVector {
   vector: Uint8Array;
 }
 
+/** Of every vector of a model: its passage's name and, at that name's row, its cosine with a query. */
+export interface Cosines {
+  names: Names;
+  cosines: Float32Array;
+  /** The last one's. */
+  row: number;
+}
+
 /** A live document and the names of its passages. */
 export interface Passages {
   doc: number;
@@ -37,6 +47,8 @@ export interface VectorStore {
   vectors(model: string, fromRow: number, limit: number): Promise<(NamedVector & { row: number })[]>;
   /** The same without the vectors. */
   vectorNames(model: string, fromRow: number, limit: number): Promise<{ row: number; name: Uint8Array }[]>;
+  /** The last row of a model where the database can compare by itself (`View.cosines`); null where it cannot. */
+  comparable(model: string): Promise<number | null>;
   /** One that is there already stays as it is. */
   keepVectors(model: string, vectors: NamedVector[]): Promise<void>;
   dropVectors(rows: number[]): Promise<void>;

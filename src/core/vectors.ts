@@ -1,4 +1,4 @@
-import { bestThree, createMatrix, type Located, locate, type Names, packNames } from '../search/matrix.js';
+import { bestThree, createMatrix, type Located, locate, type Matrix, type Names, packNames } from '../search/matrix.js';
 import { explain } from './errors.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
@@ -8,7 +8,7 @@ import type { Embedder } from './vector-ports.js';
 import { within } from './within.js';
 
 export interface VectorsOptions {
-  mirror: Pick<Mirror, 'vectors' | 'dropVectors'>;
+  mirror: Pick<Mirror, 'vectors' | 'dropVectors' | 'comparable'>;
   embedder: Embedder;
   log: Log;
   /** Vectors were found damaged and taken away: they are to be made again. */
@@ -70,7 +70,10 @@ export function createFollower<R extends Numbered>(
   };
 }
 
-/** The vectors of the mirror in memory, from the first search on until nobody searches any more. */
+/**
+ * The vectors of the mirror in memory, from the first search on until nobody searches any more. A database that can
+ * compare by itself answers for as long as they are not: then the second search loads them, and no search waits for it.
+ */
 export function createVectors({ mirror, embedder, log, lost, idleMs = LIMITS.modelIdleMs }: VectorsOptions) {
   let matrix = createMatrix(embedder.dimensions);
   let follower = followed();
@@ -78,6 +81,12 @@ export function createVectors({ mirror, embedder, log, lost, idleMs = LIMITS.mod
   const damaged: number[] = [];
   /** Where the passages of the documents last asked about are: the same documents are asked about again and again. */
   let located: { of: readonly unknown[]; names: Names; size: number; at: Located } | undefined;
+  /** All vectors are in memory, but for those that were made since. */
+  let loaded = false;
+  /** The last row of those that the database compares; 0: there is none, or they are compared here. */
+  let theirs = 0;
+  /** Searches that were begun since the vectors were last let go of. */
+  let searches = 0;
   let idle: NodeJS.Timeout | undefined;
   let told = '';
   /** What failed is not tried again for a while: searches need not wait for it twice. */
@@ -108,6 +117,14 @@ export function createVectors({ mirror, embedder, log, lost, idleMs = LIMITS.mod
     matrix = createMatrix(embedder.dimensions);
     follower = followed();
     located = undefined;
+    loaded = false;
+    searches = 0;
+  }
+
+  async function load(): Promise<void> {
+    const mine = follower;
+    await catchUp();
+    if (mine === follower) [loaded, theirs] = [true, 0];
   }
 
   /** Null where it fails or takes too long: the search goes on without. */
@@ -128,26 +145,35 @@ export function createVectors({ mirror, embedder, log, lost, idleMs = LIMITS.mod
     }
   }
 
+  const scanned = ({ names, cosines }: Matrix, query: Float32Array) => ({ names, cosines: cosines(query), row: 0 });
+
   const semantics: Semantics = {
     async ready() {
-      await bounded(catchUp);
+      await bounded(async () => {
+        theirs = loaded ? 0 : ((await mirror.comparable(embedder.model)) ?? 0);
+        if (theirs === 0) await load();
+        else if (searches++ > 0) void bounded(load);
+      });
     },
-    async compare(text, documents) {
-      const at = matrix;
+    async compare(text, documents, cosines) {
+      const [at, last] = [matrix, theirs];
       // Without a vector to compare with, the model is not loaded.
-      if (at.names.size === 0) return null;
+      if (last === 0 && at.names.size === 0) return null;
       return bounded(async () => {
-        const cosines = at.cosines(await embedder.query(text));
-        const { names } = at;
+        const query = await embedder.query(text);
+        const all = last === 0 ? scanned(at, query) : await cosines?.(embedder.model, query);
+        // A replica may not have all of them yet.
+        if (!all || all.row < last) return null;
+        const { names } = all;
         if (located?.names !== names || located.of !== documents || located.size !== names.size)
           located = { of: documents, names, size: names.size, at: locate(names, documents) };
         return {
-          best: bestThree(located.at, cosines),
-          passage: (name) => cosines[names.rowOf(packNames([name]))] ?? Number.NaN,
+          best: bestThree(located.at, all.cosines),
+          passage: (name) => all.cosines[names.rowOf(packNames([name]))] ?? Number.NaN,
         };
       });
     },
-    state: () => `${embedder.model} ${follower.row}`,
+    state: () => `${embedder.model} ${theirs || follower.row}`,
   };
   return { ...semantics, close: letGo };
 }

@@ -67,6 +67,13 @@ export function createNames() {
 
 export type Names = ReturnType<typeof createNames>;
 
+/** Names that were packed one after the other, in that order. */
+export function namesOf(packed: Uint8Array): Names {
+  const names = createNames();
+  for (let at = 0; at < packed.length; at += NAME_BYTES) names.add(packed, at);
+  return names;
+}
+
 /** Vectors in memory, for an exact scan. 60,000 of 384 dimensions take 24 MB and 25 ms. */
 export function createMatrix(dimensions: number) {
   const names = createNames();

@@ -1,6 +1,7 @@
 import { LIMITS } from '../core/limits.js';
 import type { Mirror, View } from '../core/ports.js';
 import { mirrorStatements, Overtaken } from './mirror.js';
+import { pgvector } from './pgvector.js';
 import { createPostgres } from './postgres.js';
 import { createReplica } from './postgres-replica.js';
 import { type PostgresSchema, SCHEMA } from './postgres-schema.js';
@@ -20,6 +21,7 @@ const dialect: Dialect = {
       [origin],
     );
   },
+  compare: pgvector,
 };
 
 export interface PostgresMirrorOptions {

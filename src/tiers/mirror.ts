@@ -24,6 +24,7 @@ export class Overtaken extends Error {}
 
 /** The statements that every SQL mirror shares, over one transaction's `query`. */
 export function mirrorStatements(origin: string, dialect: Dialect) {
+  const { compare } = dialect;
   const index = searchIndex(origin, dialect);
   const versionsOf = versionQueries(origin, dialect.elements);
   const { records, relatives } = registry(origin);
@@ -240,6 +241,7 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
         return Number((await query(`SELECT count(*) AS n FROM documents d WHERE ${text}`, values))[0]?.n ?? 0);
       },
       corpus: (caller, terms, filter) => index.corpus(query, caller, terms, filter),
+      ...(compare && { cosines: (model: string, asked: Float32Array) => compare.cosines(query, origin, model, asked) }),
       vocabulary: () => index.vocabulary(query),
       async documents(caller, docs) {
         const { text, values } = where(caller, {});

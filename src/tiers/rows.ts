@@ -2,6 +2,7 @@ import { type Caller, seesUnsigned } from '../core/caller.js';
 import type { Digest } from '../core/digest.js';
 import type { Document, IndexedDocument, Kind, Privacy } from '../core/documents.js';
 import type { Filter } from '../core/ports.js';
+import type { Cosines } from '../core/vector-ports.js';
 
 export type Value = string | number | null | Uint8Array;
 export type Row = Record<string, unknown>;
@@ -16,6 +17,11 @@ export interface Dialect {
   elements(parameter: string): string;
   /** Keeps every other step off this origin until the transaction ends; absent where writers are alone anyway. */
   lock?(query: Query, origin: string): Promise<void>;
+  /** What compares vectors in the database, where it can. */
+  compare?: {
+    lastRow(query: Query, origin: string, model: string): Promise<number | null>;
+    cosines(query: Query, origin: string, model: string, asked: Float32Array): Promise<Cosines | null>;
+  };
 }
 
 /** Where transactions run. */

@@ -27,6 +27,7 @@ const nameOf = (row: Row) => ({ row: Number(row.row), name: bytesOf(row.chunk) ?
 
 /** The vectors of every SQL mirror. */
 export function vectorStatements(origin: string, dialect: Dialect, database: Database): VectorStore {
+  const { compare } = dialect;
   const page = (columns: string, values: [string, number, number]) =>
     database.read((query) =>
       query(
@@ -40,6 +41,9 @@ export function vectorStatements(origin: string, dialect: Dialect, database: Dat
       const rows = await page('v.chunk, v.vector', asked);
       return rows.map((row) => ({ ...nameOf(row), vector: vectorIn(row) }));
     },
+
+    comparable: async (model) =>
+      compare === undefined ? null : database.read((query) => compare.lastRow(query, origin, model)),
 
     vectorNames: async (...asked) => (await page('v.chunk', asked)).map(nameOf),
 

@@ -72,3 +72,16 @@ export async function createDatabase(
   for (const [part, value] of Object.entries(parts)) if (value !== '') url.searchParams.set(part, value);
   return { sql, url: url.href, name };
 }
+
+/** Whether that server has pgvector; told where not, and not a failure: nothing needs it. */
+async function findPgvector(): Promise<boolean> {
+  if (POSTGRES === null) return false;
+  const sql = postgres({ ...POSTGRES, database: 'postgres', max: 1, onnotice() {} });
+  const found = await sql`SELECT FROM pg_available_extensions WHERE name = 'vector'`;
+  await sql.end({ timeout: 5 });
+  if (found.length === 0)
+    console.warn('\nSKIPPED: tests with pgvector. The Postgres of this machine does not have it.\n');
+  return found.length > 0;
+}
+
+export const PGVECTOR = await findPgvector();
