@@ -1,84 +1,163 @@
-import { headingOf, plain } from '../search/markdown.js';
+import { type Fact, factsOf } from './facts.js';
+import { type Block, blocksOf, markOf } from './note-blocks.js';
+import { firstSentences, sentencesOf } from './sentences.js';
 
 /** What a note says in short, drawn from its own structure without a model. */
 export interface Digest {
   summary: string;
   decisions: string[];
+  /** What it leaves open. */
   nextSteps: string[];
+  /** What it says is done or dropped: earlier notes may have left it open. */
+  closed: string[];
+  /** Figures and findings that it marks itself, the most telling first. */
+  facts: string[];
 }
 
-const NEXT =
-  /^(next( steps?)?|to-?dos?|open( questions| items| steps)?|follow-?ups?|action items|plan|what'?s next|что дальше|дальше|следующие шаги|следующий шаг|план|осталось|задачи|открытые вопросы)(?![\p{L}])/iu;
-const DECIDED = /^(decisions?|decided|what (was|we) decided|решени[ея]|решили|принятые решения)(?![\p{L}])/iu;
-const META =
-  /^(\*\*|__)?(date|дата|project|проект|author|автор|status|статус|tags?|теги|time|время|session|сессия|priority|приоритет)(\*\*|__)?\s*:/iu;
+type Section = 'next' | 'decided' | 'done' | 'summary' | 'happened' | 'other';
 
-/** Reads headings, lists and checkboxes, in English and Russian; code blocks are left out. `body` has no front matter. */
+const SECTIONS: [Section, RegExp][] = [
+  [
+    'next',
+    /^(?:next(?: steps?| actions?| up)?|to-?dos?|to do|open(?: questions| items| steps| loops)?|follow-?ups?|action items|plan(?: until.*)?|what'?s next|remaining|что дальше|(?:а )?дальше|(?:следующие|ближайшие) шаги|следующий шаг|план|(?:что )?осталось|задачи|открытые вопросы|(?:мелкие )?хвосты|надо сделать|сделать)(?![\p{L}])/iu,
+  ],
+  [
+    'decided',
+    /^(?:\p{L}{2,12} )?(?:decisions?|decided|what (?:was|we|is) decided|agreed|agreements|решени[ея]|решили|решено|договорились|договор[её]нности)(?![\p{L}])/iu,
+  ],
+  [
+    'done',
+    /^(?:what (?:is|was|we|got) )?(?:done|completed|finished|shipped|closed|did|что сделано|что сделали|сделано|сделали|готово|закрыто|выполнено|завершено)(?![\p{L}])/iu,
+  ],
+  [
+    'summary',
+    /^(?:summary|tl;?dr|in short|overview|abstract|status|current (?:state|status)|where we (?:are|stand)|итоги?|коротко|кратко|вкратце|резюме|суть|главное|статус|текущее состояние|где мы(?: сейчас)?)(?![\p{L}])/iu,
+  ],
+  [
+    'happened',
+    /^(?:what happened|the problem|problem|context|background|goal|что случилось|что было|что произошло|проблема|контекст|цель)(?![\p{L}])/iu,
+  ],
+];
+
+/** `**Status:** live for all but one`, where it says more than a colour. */
+const STANDING = /^(?:goal|status|result|tl;?dr|summary|цель|статус|итог|результат)\s*:\s*\S.{24,}/iu;
+/** `Closes #482193`: an open step by the number that it was shown with. */
+const CLOSES =
+  /(?<!\p{L})(?:clos(?:es|ed)|done|fix(?:es|ed)|закры\p{L}+|сделан\p{L}*|готов\p{L}*)[^#\n]{0,20}#\d{6}(?!\d)/iu;
+
+const SUMMARY_CHARS = 320;
+const MOST = { decisions: 30, nextSteps: 30, closed: 60, facts: 16 };
+
+/**
+ * Reads headings, lists, checkboxes and tables, in English and Russian. `body` has no front matter; what the note was
+ * saved with (`given`) stands before what is found.
+ */
 export function digestOf(body: string, given: Partial<Digest> = {}): Digest {
-  const found: Digest = { summary: '', decisions: [], nextSteps: [] };
-  let section: 'next' | 'decided' | 'other' = 'other';
-  let fenced = false;
-  let paragraph: string[] = [];
-  const endParagraph = () => {
-    if (found.summary === '' && paragraph.length > 0) found.summary = firstSentences(paragraph.join(' '), 320);
-    paragraph = [];
-  };
-  for (const line of body.split(/\r?\n/, 4_000)) {
-    const text = line.slice(0, 2_000).trim();
-    if (/^(```|~~~)/.test(text)) fenced = !fenced;
-    if (fenced || /^(```|~~~)/.test(text)) continue;
-    const heading = headingOf(text);
-    if (heading !== null) {
-      endParagraph();
-      section = NEXT.test(heading) ? 'next' : DECIDED.test(heading) ? 'decided' : 'other';
+  const blocks = blocksOf(body);
+  const found: Omit<Digest, 'summary' | 'facts'> = { decisions: [], nextSteps: [], closed: [] };
+  const summaries: Partial<Record<Section, string>> = {};
+  const facts: Fact[] = [];
+  let [section, heading]: [Section, string] = ['other', ''];
+  let parents: string[] = [];
+  for (const block of blocks) {
+    if (block.kind === 'heading') {
+      [section, heading] = [sectionOf(block.text), block.text];
+      parents = [];
       continue;
     }
-    const item = /^(?:[-*+•]|\d{1,3}[.)])\s+(?:\[( |x|X|✓|✔)\]\s*)?(.+)$/.exec(text);
-    if (item) {
-      endParagraph();
-      const words = plain(item[2] ?? '');
-      const closed = (item[1] ?? ' ') !== ' ' || /^(✅|☑|✔)/u.test(item[2] ?? '');
-      if (words === '' || closed) continue;
-      if (section === 'next' || item[1] === ' ' || /^(⏳|☐|🔲|TODO\b)/u.test(item[2] ?? ''))
-        found.nextSteps.push(words);
-      else if (section === 'decided') found.decisions.push(words);
-      continue;
-    }
-    if (
-      text === '' ||
-      text.startsWith('|') ||
-      text.startsWith('<!--') ||
-      /^([-*_=]\s*){3,}$/.test(text) ||
-      META.test(text)
-    )
-      endParagraph();
-    else if (section === 'next' && found.nextSteps.length === 0) found.nextSteps.push(plain(text));
-    else if (section === 'decided' && found.decisions.length === 0) found.decisions.push(plain(text));
-    else paragraph.push(plain(text));
+    if (block.kind === 'item') {
+      parents = [...parents.slice(0, block.depth), block.text];
+      // What stands below a step explains it; what stands below `Backend:` is of the list itself.
+      const above = parents.at(-2) ?? '';
+      const explains = block.depth > 0 && block.mark === null && above !== '' && !above.endsWith(':');
+      if (!explains) takeItem(block, section, found);
+    } else if (block.kind === 'table') takeRows(block, found);
+    else takeParagraph(block.text, section, found, summaries);
+    if (section !== 'next' && section !== 'decided' && section !== 'done') facts.push(...factsOf(block, heading));
   }
-  endParagraph();
   return {
-    summary: given.summary || found.summary,
-    decisions: (given.decisions?.length ? given.decisions : found.decisions).slice(0, 30),
-    nextSteps: (given.nextSteps?.length ? given.nextSteps : found.nextSteps).slice(0, 30),
+    summary: given.summary || summaries.summary || summaries.happened || summaries.other || '',
+    decisions: (given.decisions?.length ? given.decisions : found.decisions).slice(0, MOST.decisions),
+    nextSteps: (given.nextSteps?.length ? given.nextSteps : found.nextSteps).slice(0, MOST.nextSteps),
+    closed: found.closed.slice(0, MOST.closed),
+    facts: facts
+      .map((fact, at) => ({ ...fact, at }))
+      .sort((a, b) => b.weight - a.weight || a.at - b.at)
+      .slice(0, MOST.facts)
+      .map(({ text }) => text),
   };
 }
 
-/** Whole sentences up to `most` characters; the first one alone may be cut, at a word, with an ellipsis. */
-export function firstSentences(text: string, most: number): string {
-  if (text.length <= most) return text;
-  let end = 0;
-  for (const match of text.matchAll(/[.!?…](?=\s|$)/g)) {
-    if (match.index + 1 > most) break;
-    end = match.index + 1;
+/** `## 4. 🧭 Decisions / Решения` is of the same kind as `Decisions`. */
+function sectionOf(heading: string): Section {
+  const words = heading.replace(/^[^\p{L}]+/u, '');
+  return SECTIONS.find(([, names]) => names.test(words))?.[0] ?? 'other';
+}
+
+type Lists = Pick<Digest, 'decisions' | 'nextSteps' | 'closed'>;
+
+function takeItem(item: Extract<Block, { kind: 'item' }>, section: Section, found: Lists): void {
+  const { text, mark } = item;
+  if (text === '' || (text.endsWith(':') && mark === null)) return;
+  // `✅ Use X` below "Decisions" is a decision, `✅ Did X` anywhere else is done.
+  if (section === 'decided' && !/^\s*~~/.test(item.raw)) found.decisions.push(text);
+  else if (mark === 'done' || mark === 'dropped' || (mark === null && section === 'done')) found.closed.push(text);
+  else if (mark === 'open' || section === 'next') found.nextSteps.push(text);
+}
+
+/** Rows that say how far they are are steps. */
+function takeRows({ header, rows }: Extract<Block, { kind: 'table' }>, found: Lists): void {
+  const marks = rows.map((row) => row.findIndex((cell) => stateOf(cell) !== null));
+  const column = marks.find((at) => at >= 0) ?? -1;
+  if (column < 0 || marks.filter((at) => at >= 0).length * 2 < rows.length) return;
+  for (const row of rows) {
+    const state = stateOf(row[column] ?? '');
+    const [what = '', ...more] = row
+      .map((cell) => cell.replace(/(?:\*\*|__|`)/g, ''))
+      .filter((cell, at) => at !== column && cell !== '' && !/^[\d.#№–-]+$/.test(cell) && header[at] !== '#');
+    const text = more.length === 0 ? what : `${what} — ${more.join(', ')}`;
+    // One word is the name of a part, not something to do.
+    if (state === null || !/\s/.test(text)) continue;
+    (state === 'open' ? found.nextSteps : found.closed).push(text);
   }
-  if (end > 0) return text.slice(0, end);
-  const word = text.lastIndexOf(' ', most - 1);
-  return `${text.slice(0, word > most / 2 ? word : most - 1).toWellFormed()}…`;
+}
+
+function stateOf(cell: string) {
+  if (/^(?:done|ready|shipped|готово|сделано|закрыто|выполнено)$/iu.test(cell)) return 'done';
+  if (/^(?:todo|open|in progress|planned|waiting|в работе|не начато|ждём|ожидает|план)$/iu.test(cell)) return 'open';
+  return markOf(cell);
+}
+
+function takeParagraph(
+  text: string,
+  section: Section,
+  found: Lists,
+  summaries: Partial<Record<Section, string>>,
+): void {
+  if (section === 'decided') found.decisions.push(...sentencesOf(text));
+  else if (section === 'next') {
+    // A sentence or two are steps; more are an explanation of those that are listed.
+    const sentences = sentencesOf(text);
+    if (found.nextSteps.length === 0 && sentences.length <= 3) found.nextSteps.push(...sentences);
+  } else if (CLOSES.test(text)) found.closed.push(text);
+  else if (STANDING.test(text))
+    summaries.summary = [summaries.summary, text].filter(Boolean).join(' ').slice(0, SUMMARY_CHARS);
+  else if (/\p{L}/u.test(text) && (section !== 'other' || isProse(text)))
+    summaries[section] ??= firstSentences(text, SUMMARY_CHARS);
+}
+
+/** Not the line with the date and who was there. */
+function isProse(text: string): boolean {
+  return !/^[^\p{L}\d]*\d{1,4}[-./ ]/u.test(text) && (text.length >= 60 || /[.!?…:]$/.test(text));
 }
 
 /** A digest as a note's text, where the note itself is not at hand. */
-export function digestText({ summary, decisions, nextSteps }: Digest): string {
+export function digestText({ summary, decisions, nextSteps, facts }: Digest): string {
   const list = (heading: string, items: string[]) => (items.length === 0 ? [] : [`## ${heading}`, ...items]);
-  return [summary, ...list('Decisions', decisions), ...list('Next steps', nextSteps)].join('\n\n');
+  return [
+    summary,
+    ...list('Decisions', decisions),
+    ...list('Next steps', nextSteps),
+    ...list('Facts', facts ?? []),
+  ].join('\n\n');
 }

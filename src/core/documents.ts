@@ -88,7 +88,7 @@ export function parseDocument(source: Source): { document: Document; text: strin
   ].filter((reason) => reason !== null);
   const readable = readablePath(source.path);
   const kind = kindOf(readable, data);
-  const digest = digestOf((problem === null ? body : withoutMatter(decoded.text)).slice(0, 400_000), {
+  const digest = digestOf(problem === null ? body : withoutMatter(decoded.text), {
     summary: line(data.summary, LIMITS.summaryChars),
     decisions: lines(data.decisions),
     nextSteps: lines(data.next_steps ?? data.nextSteps ?? data['next steps']),

@@ -1,12 +1,8 @@
-import { firstSentences } from './digest.js';
+import { firstSentences } from './sentences.js';
 import { tokenCounter } from './tokens.js';
 
 /** As many items, from the first, as stay within the budget once rendered. */
-export async function fitted(
-  mostTokens: number,
-  items: string[],
-  render: (shown: string[]) => string,
-): Promise<string> {
+export async function fitted<T>(mostTokens: number, items: T[], render: (shown: T[]) => string): Promise<string> {
   const whole = render(items);
   // A token is at least one byte: short texts need no counting.
   if (Buffer.byteLength(whole) <= mostTokens) return whole;

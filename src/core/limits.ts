@@ -37,6 +37,12 @@ export const LIMITS = {
   budgetMaxTokens: 20_000,
   passageChars: 600,
 
+  // The context of a project: notes whose steps and decisions are followed, patterns, relatives and notes of theirs.
+  contextNotes: 200,
+  contextPatterns: 20,
+  contextRelatives: 8,
+  contextRelativesNotes: 24,
+
   // Waiting.
   headConfirmMs: 700,
   headFreshMs: 60_000,

@@ -1,24 +1,28 @@
 import { z } from 'zod';
-import { firstSentences } from '../core/digest.js';
-import type { Document } from '../core/documents.js';
+import type { Caller } from '../core/caller.js';
+import { contextOf } from '../core/context.js';
+import { type ContextLine, contextLines, sectioned } from '../core/context-lines.js';
+import { type Document, KINDS, type Kind } from '../core/documents.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
+import type { Reading } from '../core/ports.js';
 import { budget, consistency, defineOperation, provenance, unconfirmed } from './operation.js';
 import { nearestProjects } from './unknown-project.js';
 
 const note = z.object({
   id: z.string(),
   title: z.string(),
-  kind: z.string(),
+  kind: z.enum(KINDS),
   project: z.string(),
   timeMs: z.number(),
   summary: z.string(),
-  decisions: z.array(z.string()),
-  nextSteps: z.array(z.string()),
   /** It waits for the origin. */
   queued: z.boolean(),
 });
+
+/** A line of a note: its text, the note's id and time. */
+const said = { text: z.string(), from: z.string(), timeMs: z.number() };
 
 export const loadContext = defineOperation({
   name: 'load_context',
@@ -34,6 +38,22 @@ export const loadContext = defineOperation({
     project: z.string(),
     total: z.number(),
     notes: z.array(note),
+    /** Open in this project: `id` closes one, `sinceMs` is when it was first said. */
+    steps: z.array(z.object({ id: z.string(), ...said, sinceMs: z.number() })),
+    decisions: z.array(z.object({ ...said, supersededMs: z.number().nullable() })),
+    facts: z.array(z.object(said)),
+    record: z
+      .object({
+        status: z.string(),
+        priority: z.string(),
+        targetRevenue: z.number().nullable(),
+        currentRevenue: z.number().nullable(),
+        summary: z.string(),
+        timeMs: z.number(),
+      })
+      .nullable(),
+    patterns: z.array(note),
+    relatives: z.array(z.object({ ...said, project: z.string() })),
     /** What is not at the origin, in every project; `why` is what the origin last said. */
     unconfirmed,
     /** Where the project has no notes: which projects have, those with names like it first. */
@@ -56,15 +76,22 @@ export const loadContext = defineOperation({
 
   async run(input, { services, caller, project }) {
     const named = await project(input.project);
+    const filter = { projects: [named] };
+    // What is delivered between the two questions is in both answers, never in none.
+    const held = await services.held.list(caller, filter);
     const { value, provenance: from } = await services.reader.read(
       caller,
       input.consistency,
       'fresh',
       async (reading) => {
-        const filter = { projects: [named] };
-        const found = await reading.list(caller, filter, { limit: 30 });
+        const found = await ownDocuments(reading, caller, named);
+        const { parent, siblings } = await reading.relatives(caller, named);
+        const near = [...(parent === null ? [] : [parent]), ...siblings].slice(0, LIMITS.contextRelatives);
+        const of = { projects: near };
         return {
           found,
+          parent,
+          relatives: near.length === 0 ? [] : await reading.list(caller, of, { limit: LIMITS.contextRelativesNotes }),
           total: await reading.count(caller, filter),
           others: found.length > 0 ? [] : await reading.projects(caller),
           near: found.length > 0 ? [] : ((await nearestProjects(reading, caller, named)) ?? []),
@@ -72,16 +99,17 @@ export const loadContext = defineOperation({
       },
       { name: 'load_context', input: named },
     );
-    const held = await services.held.list(caller, { projects: [named] });
     const paths = new Set(held.map(({ document }) => document.path));
     const found = value.found.filter(({ path }) => !paths.has(path));
+    const own = [
+      ...held.map(({ document, queued }) => ({ ...document, queued })),
+      ...found.map((document) => ({ ...document, queued: false })),
+    ];
     return {
       project: named,
-      total: value.total + held.length,
-      notes: [
-        ...held.map(({ document, queued }) => toNote(document, queued)),
-        ...found.map((document) => toNote(document, false)),
-      ],
+      // A queued edit is of a note that is counted.
+      total: value.total + held.length - (value.found.length - found.length),
+      ...contextOf(own, value.relatives, value.parent),
       unconfirmed: await services.outbox.unconfirmed(),
       others: nearFirst(value.others, value.near).slice(0, 10),
       near: value.near.length,
@@ -89,10 +117,12 @@ export const loadContext = defineOperation({
     };
   },
 
-  async format({ project, total, notes, unconfirmed, others, near, provenance: from }, input) {
+  async format(output, input) {
+    const { project, total, others, near } = output;
     const most = input.max_tokens ?? LIMITS.budgetDefaultTokens;
-    const foot = [unconfirmedLine(unconfirmed), provenanceLine(from)].filter((line) => line !== '').join('\n');
-    if (notes.length === 0) {
+    const foot = [unconfirmedLine(output.unconfirmed), provenanceLine(output.provenance)].filter(Boolean).join('\n');
+    const lines = contextLines(output, Math.max(90, Math.min(most / 8, 320)));
+    if (total === 0 && lines.length === 0) {
       // Only a name that was found, not given, can be a repository's new one.
       const renamed = near > 0 && input.project === undefined ? RENAMED : '';
       const known = others.map((each) => `- ${each.project}: ${each.documents} notes, last ${day(each.lastMs)}`);
@@ -102,28 +132,27 @@ export const loadContext = defineOperation({
           : `Project \`${project}\`: nothing remembered yet. Other projects (search_memory looks in all):\n${fence(shown.join('\n'))}\n${renamed}${foot}`,
       );
     }
-    const lines = contextLines(notes);
-    return fitted(
-      most,
-      lines.map((_, index) => String(index)),
-      (shown) => {
-        const chosen = lines.slice(0, shown.length);
-        if (chosen.length === 0) return `Project \`${project}\`: ${total} notes; too few tokens to show one.\n${foot}`;
-        const section = (name: Line['section'], heading: string) => {
-          const own = chosen.filter((line) => line.section === name);
-          return own.length === 0 ? [] : [`## ${heading}`, ...own.map((line) => line.text)];
-        };
-        const body = [
-          ...section('latest', 'Latest'),
-          ...section('next', 'Open next steps'),
-          ...section('decided', 'Decisions'),
-          ...section('older', 'Older notes'),
-        ];
-        return `Project \`${project}\`: ${total} notes. Details: read_memory(id), search_memory.\n${fence(body.join('\n'))}\n${foot}`;
-      },
+    const head =
+      total === 0
+        ? 'nothing remembered yet; this is what related projects know. Save what you do with save_session.'
+        : `${total} notes. Details: read_memory(id), search_memory. A note with \`- [x] #number\` closes a step.`;
+    return fitted(most, lines, (shown: ContextLine[]) =>
+      shown.length === 0
+        ? `Project \`${project}\`: ${total} notes; too few tokens to show one.\n${foot}`
+        : `Project \`${project}\`: ${head}\n${fence(sectioned(shown))}\n${foot}`,
     );
   },
 });
+
+/** The newest notes, and what is to be told of however old it is: the record, and patterns. */
+async function ownDocuments(reading: Reading, caller: Caller, project: string): Promise<Document[]> {
+  const list = (kinds: Kind[], limit: number) => reading.list(caller, { projects: [project], kinds }, { limit });
+  return [
+    ...(await list(['session', 'checkpoint', 'note'], LIMITS.contextNotes)),
+    ...(await list(['project'], 1)),
+    ...(await list(['pattern'], LIMITS.contextPatterns)),
+  ];
+}
 
 /** Notes stay under the name that they were saved under: only the person knows that two names are one project. */
 const RENAMED =
@@ -132,68 +161,4 @@ const RENAMED =
 function nearFirst<T extends { project: string }>(others: T[], near: string[]): T[] {
   const liked = near.flatMap((name) => others.filter(({ project }) => project === name));
   return [...liked, ...others.filter(({ project }) => !near.includes(project))];
-}
-
-/** One line that never ends would leave no room for the others. */
-const LINE_CHARS = 320;
-
-interface Line {
-  section: 'latest' | 'next' | 'decided' | 'older';
-  text: string;
-}
-
-/** What to know, the most useful first; each line once. */
-function contextLines(notes: z.infer<typeof note>[]): Line[] {
-  const lines: Line[] = [];
-  const said = new Set<string>();
-  const add = (section: Line['section'], key: string, text: string) => {
-    const folded = key
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}]+/gu, ' ')
-      .trim();
-    if (said.has(folded)) return;
-    said.add(folded);
-    lines.push({ section, text });
-  };
-  const latest = (each: z.infer<typeof note>) =>
-    add(
-      'latest',
-      each.id,
-      `- ${day(each.timeMs)} **${each.title}** \`${each.id}\`${each.queued ? ' (queued)' : ''}${each.summary ? `\n  ${firstSentences(each.summary, LINE_CHARS)}` : ''}`,
-    );
-  const steps = (each: z.infer<typeof note>, most: number) => {
-    for (const step of each.nextSteps.slice(0, most))
-      add('next', step, `- ${firstSentences(step, LINE_CHARS)} (${day(each.timeMs)})`);
-  };
-  const decided = (each: z.infer<typeof note>, most: number) => {
-    for (const decision of each.decisions.slice(0, most))
-      add('decided', decision, `- ${day(each.timeMs)} ${firstSentences(decision, LINE_CHARS)}`);
-  };
-  // Recent notes in rounds, so that a small budget still holds some of each section.
-  for (const [from, to, most] of [
-    [0, 1, 8],
-    [1, 3, 5],
-    [3, 8, 3],
-  ] as const) {
-    const round = notes.slice(from, to);
-    round.forEach(latest);
-    for (const each of round) steps(each, most);
-    for (const each of round) decided(each, most);
-  }
-  for (const each of notes.slice(8)) add('older', each.id, `- ${day(each.timeMs)} ${each.title} \`${each.id}\``);
-  return lines;
-}
-
-function toNote({ id, title, kind, project, timeMs, digest }: Document, queued: boolean): z.infer<typeof note> {
-  return {
-    queued,
-    id,
-    title,
-    kind,
-    project,
-    timeMs,
-    summary: digest.summary,
-    decisions: digest.decisions,
-    nextSteps: digest.nextSteps,
-  };
 }

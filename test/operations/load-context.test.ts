@@ -35,14 +35,34 @@ const text = (maxLength: number) =>
 const note = fc.record({
   id: text(300),
   title: text(200),
-  kind: fc.constant('session'),
+  kind: fc.constant('session' as const),
   project: text(100),
   timeMs: fc.nat({ max: 4_000_000_000_000 }),
   summary: text(2_000),
-  decisions: fc.array(text(1_500), { maxLength: 5 }),
-  nextSteps: fc.array(text(1_500), { maxLength: 5 }),
   queued: fc.boolean(),
 });
+
+const timeMs = fc.nat({ max: 4_000_000_000_000 });
+const said = { text: text(1_500), from: text(300), timeMs };
+const revenue = fc.option(fc.double({ noNaN: true }));
+const context = {
+  notes: fc.array(note, { maxLength: 30 }),
+  steps: fc.array(fc.record({ ...said, id: fc.stringMatching(/^[0-9]{6}$/), sinceMs: timeMs }), { maxLength: 40 }),
+  decisions: fc.array(fc.record({ ...said, supersededMs: fc.option(timeMs) }), { maxLength: 40 }),
+  facts: fc.array(fc.record(said), { maxLength: 40 }),
+  record: fc.option(
+    fc.record({
+      status: text(40),
+      priority: text(40),
+      targetRevenue: revenue,
+      currentRevenue: revenue,
+      summary: text(2_000),
+      timeMs,
+    }),
+  ),
+  patterns: fc.array(note, { maxLength: 8 }),
+  relatives: fc.array(fc.record({ ...said, project: text(200) }), { maxLength: 10 }),
+};
 
 const unconfirmed = fc.record({
   queued: fc.nat(),
@@ -65,7 +85,7 @@ test('load_context is never over its budget, for any notes and any budget', asyn
       fc.record({
         project: text(200),
         total: fc.nat(),
-        notes: fc.array(note, { maxLength: 30 }),
+        ...context,
         unconfirmed,
         others,
         near: fc.nat({ max: 3 }),
@@ -149,7 +169,8 @@ test('real notes: every budget is kept, a greater one never says less, the defau
     const lines = answer.split('\n').filter((line) => line.startsWith('- ')).length;
     expect(lines).toBeGreaterThanOrEqual(shown);
     shown = lines;
-    if (most >= 400) for (const heading of ['## Latest', '## Open next steps']) expect(answer).toContain(heading);
+    if (most >= 400)
+      for (const heading of ['## Where we stand', '## Open next steps']) expect(answer).toContain(heading);
   }
   const usual = await call('load_context');
   expect(tokens(usual)).toBeLessThanOrEqual(1_800);

@@ -101,7 +101,7 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
       ...note('odd.md', `bytes \0 stay`),
       title: odd,
       tags: ['t\0g', 'plain'],
-      digest: { summary: odd, decisions: [odd, '"\\u0000'], nextSteps: ['\ud83d'] },
+      digest: { summary: odd, decisions: [odd, '"\\u0000'], nextSteps: ['\ud83d'], closed: [odd], facts: [] },
       author: odd,
       client: odd,
       priority: odd,
@@ -126,6 +126,8 @@ describe.skipIf(POSTGRES === null)('SQLite and Postgres', () => {
       summary: 'a\ufffdb\ufffdc\ufffdd',
       decisions: ['a\ufffdb\ufffdc\ufffdd', '"\\u0000'],
       nextSteps: ['\ufffd'],
+      closed: ['a\ufffdb\ufffdc\ufffdd'],
+      facts: [],
     });
     expect(Buffer.from(got?.content ?? '', 'hex').toString()).toBe('bytes \0 stay');
     await same(mirrors, (view) => view.state().then(({ doubts }) => doubts));

@@ -1,0 +1,96 @@
+import type { Document, Kind } from './documents.js';
+import { type Decision, decisionsOf, type Loop, latestFacts, openLoops, type Said } from './loops.js';
+import { shared, type Words, wordsOf } from './words.js';
+
+/** A note as the context names it. */
+export interface NoteLine {
+  id: string;
+  title: string;
+  kind: Kind;
+  project: string;
+  timeMs: number;
+  summary: string;
+  /** It waits for the origin. */
+  queued: boolean;
+}
+
+/** The project's own record. Revenues as it says them, null where it does not. */
+export interface RecordLine {
+  status: string;
+  priority: string;
+  targetRevenue: number | null;
+  currentRevenue: number | null;
+  summary: string;
+  timeMs: number;
+}
+
+/** What somebody has to know who goes on with a project. Newest first. */
+export interface ProjectContext {
+  notes: NoteLine[];
+  steps: Loop[];
+  decisions: Decision[];
+  facts: Said[];
+  record: RecordLine | null;
+  patterns: NoteLine[];
+  /** What relatives have decided and learnt, as far as it bears on this project. */
+  relatives: (Said & { project: string })[];
+}
+
+export type Noted = Document & { queued: boolean };
+
+/** Puts a project's documents, newest first, together with those of its relatives. */
+export function contextOf(own: Noted[], relatives: Document[], parent: string | null): ProjectContext {
+  const sessions = own.filter(({ kind }) => kind !== 'project' && kind !== 'pattern');
+  const record = own.find(({ kind }) => kind === 'project');
+  const oldestFirst = sessions.toReversed();
+  const decisions = decisionsOf(oldestFirst);
+  const steps = openLoops(oldestFirst);
+  const about = wordsOf(
+    [...sessions.slice(0, 10).map(({ title }) => title), ...steps.map(({ text }) => text)].join(' '),
+  );
+  const fits = ({ project }: Document, words: Words) =>
+    own.length === 0 || project === parent || shared(words.all, about.all) >= 2;
+  return {
+    notes: sessions.map(noteLine),
+    steps: newestFirst(steps),
+    decisions: newestFirst(decisions),
+    facts: newestFirst(latestFacts(oldestFirst)),
+    record: record ? recordLine(record) : null,
+    patterns: [
+      ...own.filter(({ kind }) => kind === 'pattern'),
+      ...relatives
+        .filter((each) => each.kind === 'pattern' && fits(each, wordsOf(`${each.title} ${each.digest.summary}`)))
+        .map((each) => ({ ...each, queued: false })),
+    ].map(noteLine),
+    relatives: relativesLines(relatives, fits),
+  };
+}
+
+/** Decisions that stand, each project by itself; a project's parent first. */
+function relativesLines(
+  relatives: Document[],
+  fits: (of: Document, words: Words) => boolean,
+): ProjectContext['relatives'] {
+  const byProject = new Map<string, Document[]>();
+  for (const each of relatives)
+    if (each.kind !== 'project' && each.kind !== 'pattern')
+      byProject.set(each.project, [...(byProject.get(each.project) ?? []), each]);
+  return [...byProject].flatMap(([project, documents]) =>
+    newestFirst(decisionsOf(documents.toReversed()))
+      .filter(({ supersededMs, text }) => supersededMs === null && fits(documents[0] as Document, wordsOf(text)))
+      .map(({ text, from, timeMs }) => ({ text, from, timeMs, project })),
+  );
+}
+
+/** Those of one note in its own order. */
+function newestFirst<T extends Said>(lines: T[]): T[] {
+  return lines.toSorted((a, b) => b.timeMs - a.timeMs);
+}
+
+function noteLine({ id, title, kind, project, timeMs, digest, queued }: Noted): NoteLine {
+  return { id, title, kind, project, timeMs, summary: digest.summary, queued };
+}
+
+function recordLine({ status, priority, targetRevenue, currentRevenue, digest, timeMs }: Document): RecordLine {
+  return { status, priority, targetRevenue, currentRevenue, summary: digest.summary, timeMs };
+}

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { digestOf } from '../../src/core/digest.js';
+import { openLoops } from '../../src/core/loops.js';
+
+const note = (id: string, body: string) => ({ id, timeMs: Date.parse(`${id}T00:00:00Z`), digest: digestOf(body) });
+const open = (...bodies: string[]) =>
+  openLoops(bodies.map((body, at) => note(`2026-01-${String(at + 10)}`, body))).map(({ text }) => text);
+
+test('a step stays open until a later note closes it: the same words, a box, another ending', () => {
+  const first = '- [ ] Настроить бэкап базы\n- [ ] Write the invoice for Bluefin\n- [ ] Call Ann\n';
+  expect(open(first, 'Nothing about it.')).toHaveLength(3);
+  expect(open(first, '- [x] Настроили бэкап базы, работает\n')).toEqual(['Write the invoice for Bluefin', 'Call Ann']);
+  expect(open(first, '## Done\n- Wrote the invoice for Bluefin\n- Called Bob\n')).toEqual([
+    'Настроить бэкап базы',
+    'Call Ann',
+  ]);
+  // Before it was opened, and opened anew.
+  expect(open('- [x] Call Ann\n', '- [ ] Call Ann\n')).toEqual(['Call Ann']);
+  expect(open('- [ ] Call Ann\n', '- [x] Call Ann\n', '- [ ] Call Ann\n')).toEqual(['Call Ann']);
+});
+
+test('a step is closed by its number, in a box or in a sentence', () => {
+  const first = '- [ ] Water the ferns\n';
+  const [loop] = openLoops([note('2026-01-10', first)]);
+  expect(loop?.id).toMatch(/^\d{6}$/);
+  for (const body of [`- [x] #${loop?.id}\n`, `This closes #${loop?.id}.\n`, `Закрыто: #${loop?.id}\n`])
+    expect(open(first, body), body).toEqual([]);
+  expect(open(first, `- [x] #${Number(loop?.id) - 1}\n`)).toEqual(['Water the ferns']);
+});
+
+test('steps that differ in a number or a word are two, one that is carried over is one, with its first day', () => {
+  expect(open('- [ ] Send report 1 to the board\n', '- [x] Send report 2 to the board\n')).toEqual([
+    'Send report 1 to the board',
+  ]);
+  expect(open('- [ ] Add tests for the parser\n- [ ] Add tests for the printer\n')).toHaveLength(2);
+  const loops = openLoops([
+    note('2026-01-10', '- [ ] Move the export job to the replica\n'),
+    note('2026-01-20', '- [ ] Move the export job to the replica, at last\n'),
+  ]);
+  expect(loops).toMatchObject([{ from: '2026-01-20', sinceMs: Date.UTC(2026, 0, 10) }]);
+});
