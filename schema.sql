@@ -169,9 +169,9 @@ CREATE TABLE IF NOT EXISTS strata_mirror.vectors (
 CREATE INDEX IF NOT EXISTS vectors_row ON strata_mirror.vectors (origin, model, row);
 
 -- Where the database has pgvector (CREATE EXTENSION vector; 0.7 or newer) it can compare by itself. `pgvector` is made of the
--- bytes above without their seal: whole numbers, which halves hold exactly. `products` compares them with a query, whose elements come as
--- coarse + fine / 4096 for the same reason. What cannot be made is left out: the program then compares by itself. An
--- extension that came later is found when this file is applied again (0.2 ms for each vector that is there already).
+-- bytes above: whole numbers, which halves hold exactly; NULL where they do not fit their seal. `products` compares them with
+-- a query, whose elements come as coarse + fine / 4096 for the same reason. What cannot be made is left out: the program then
+-- compares by itself. An extension that came later is found when this file is applied again (0.2 ms for each vector).
 DO $$
 DECLARE
   home text;
@@ -185,18 +185,33 @@ BEGIN
     RETURN;
   END IF;
   EXECUTE format($make$
-    CREATE OR REPLACE FUNCTION strata_mirror.signed_bytes(packed bytea) RETURNS integer[]
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (SELECT array_agg((get_byte(packed, i) + 128) %% 256 - 128 ORDER BY i) FROM generate_series(4, length(packed) - 5) AS i);
+    CREATE OR REPLACE FUNCTION strata_mirror.numbers_of(name bytea, sealed bytea) RETURNS integer[]
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $numbers$
+    DECLARE
+      ends integer := length(sealed) - 4;
+      text bytea;
+      hash bigint := 2166136261;
+    BEGIN
+      IF ends < 5 THEN RETURN NULL; END IF;
+      text := name || substr(sealed, 1, ends);
+      FOR i IN 0 .. length(text) - 1 LOOP
+        hash := ((hash # get_byte(text, i)) * 16777619) & 4294967295;
+      END LOOP;
+      FOR i IN 0 .. 3 LOOP
+        IF get_byte(sealed, ends + i) <> ((hash >> (8 * i)) & 255) THEN RETURN NULL; END IF;
+      END LOOP;
+      RETURN (SELECT array_agg((get_byte(sealed, i) + 128) %% 256 - 128 ORDER BY i) FROM generate_series(4, ends - 1) AS i);
+    END
+    $numbers$;
 
     ALTER TABLE strata_mirror.vectors
-      ADD COLUMN pgvector %1$s.halfvec GENERATED ALWAYS AS (CAST(strata_mirror.signed_bytes(vector) AS %1$s.halfvec)) STORED;
+      ADD COLUMN pgvector %1$s.halfvec GENERATED ALWAYS AS (CAST(strata_mirror.numbers_of(chunk, vector) AS %1$s.halfvec)) STORED;
 
     CREATE FUNCTION strata_mirror.products(
       of_origin text, of_model text, coarse %1$s.halfvec, fine %1$s.halfvec, OUT last bigint, OUT names bytea, OUT products bytea
     ) LANGUAGE sql STABLE
     BEGIN ATOMIC
-      SELECT max(v.row), string_agg(v.chunk, ''),
+      SELECT max(v.row), string_agg(v.chunk, '') FILTER (WHERE v.pgvector IS NOT NULL),
         string_agg(substr(v.vector, 1, 4) ||
           float4send(CAST((v.pgvector OPERATOR(%1$s.<#>) coarse) + (v.pgvector OPERATOR(%1$s.<#>) fine) / 4096 AS real)), '')
       FROM strata_mirror.vectors v WHERE v.origin = of_origin AND v.model = of_model;

@@ -110,6 +110,19 @@ describe.skipIf(!PGVECTOR)('with pgvector', () => {
     near(there, here);
   });
 
+  test('what was altered is not compared', async () => {
+    const { url, sql } = await extended();
+    const mirror = opened(url);
+    const names = await kept(mirror, 4);
+    const query = direction();
+    const before = await process(mirror, query).search(names);
+    await sql`UPDATE strata_mirror.vectors SET vector = set_byte(vector, 9, (get_byte(vector, 9) + 1) % 256) WHERE chunk = ${names.subarray(0, 16)}`;
+    await sql`UPDATE strata_mirror.vectors SET vector = 'x' WHERE chunk = ${names.subarray(48)}`;
+    const { search, counts } = process(mirror, query);
+    expect(await search(names)).toEqual([Number.NaN, ...(before?.slice(1, 3) ?? []), Number.NaN]);
+    expect(counts.pages).toBe(0);
+  });
+
   test('an extension that came later is used when schema.sql is applied again', async () => {
     const { url, sql } = await createDatabase();
     const mirror = opened(url);
