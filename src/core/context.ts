@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { Document, Kind } from './documents.js';
+import { LIMITS } from './limits.js';
 import { type Decision, decisionsOf, type Loop, latestFacts, openLoops, type Said } from './loops.js';
+import { Lru } from './lru.js';
 import { shared, type Words, wordsOf } from './words.js';
 
 /** A note as the context names it. */
@@ -38,8 +41,23 @@ export interface ProjectContext {
 
 export type Noted = Document & { queued: boolean };
 
+/** By what they are made of, so that nothing ever has to be taken back: a project that nobody wrote in is put together once. */
+const made = new Lru<string, ProjectContext>(LIMITS.contextLines, ({ notes, steps, decisions, facts }) => {
+  return notes.length + steps.length + decisions.length + facts.length;
+});
+
 /** Puts a project's documents, newest first, together with those of its relatives. */
 export function contextOf(own: Noted[], relatives: Document[], parent: string | null): ProjectContext {
+  const name = createHash('sha256').update(parent ?? '');
+  for (const { path, blob, timeMs } of [...own, ...relatives]) name.update(`\0${path}\0${blob}${timeMs}`);
+  for (const { path, queued } of own) if (queued) name.update(`\0${path}`);
+  const key = name.digest('base64');
+  const found = made.get(key) ?? putTogether(own, relatives, parent);
+  made.set(key, found);
+  return found;
+}
+
+function putTogether(own: Noted[], relatives: Document[], parent: string | null): ProjectContext {
   const sessions = own.filter(({ kind }) => kind !== 'project' && kind !== 'pattern');
   const record = own.find(({ kind }) => kind === 'project');
   const oldestFirst = sessions.toReversed();

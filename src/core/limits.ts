@@ -40,8 +40,13 @@ export const LIMITS = {
   // The context of a project: notes whose steps and decisions are followed, patterns, relatives and notes of theirs.
   contextNotes: 200,
   contextPatterns: 20,
+  /** Lines of contexts that a process remembers. */
+  contextLines: 80_000,
   contextRelatives: 8,
   contextRelativesNotes: 24,
+  /** Documents that came or changed since a commit, and that went, of all projects: each is looked at. */
+  contextChanges: 500,
+  contextGone: 50,
 
   // Waiting.
   headConfirmMs: 700,

@@ -26,3 +26,19 @@ export function firstSentences(text: string, most: number): string {
   const word = text.lastIndexOf(' ', most - 1);
   return `${text.slice(0, word > most / 2 ? word : most - 1).toWellFormed()}…`;
 }
+
+/** A sentence without an end would leave no room for others. */
+const ENDLESS_CHARS = 320;
+
+/** Whole sentences up to so many characters, at least the first; one that does not end is cut at a word. */
+export function sentences(text: string, chars: number): string {
+  const all = sentencesOf(text);
+  let whole = all[0] ?? '';
+  for (const each of all.slice(1)) {
+    if (whole.length + 1 + each.length > chars) break;
+    whole += ` ${each}`;
+  }
+  if (whole.length <= ENDLESS_CHARS) return whole;
+  const word = whole.lastIndexOf(' ', ENDLESS_CHARS - 1);
+  return `${whole.slice(0, word > ENDLESS_CHARS / 2 ? word : ENDLESS_CHARS - 1).toWellFormed()}…`;
+}

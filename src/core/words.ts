@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Lru } from './lru.js';
 
 /** What two lines are compared by: the beginnings of their words, which endings do not change. */
 export interface Words {
@@ -22,7 +23,16 @@ const EMPTY = new Set(
 /** Letters that most endings leave alone, in English and Russian. */
 const STEM_LETTERS = 5;
 
+/** A project's lines are compared whenever its context is loaded. */
+const known = new Lru<string, Words>(6_000);
+
 export function wordsOf(line: string): Words {
+  const found = known.get(line) ?? readWords(line);
+  known.set(line, found);
+  return found;
+}
+
+function readWords(line: string): Words {
   const text = line
     .toLowerCase()
     .replaceAll('ё', 'е')
@@ -39,15 +49,8 @@ function stems(text: string): Set<string> {
 
 /** Whether two lines speak of one thing: `Snow the roof` and `The roof is snowed, at last`. Never by one word alone. */
 export function sameThing(a: Words, b: Words): boolean {
-  return (
-    !onlyNumbersDiffer(a, b) &&
-    [
-      [a.all, b.all],
-      [a.head, b.head],
-      [a.head, b.all],
-      [a.all, b.head],
-    ].some(([one, other]) => one && other && alike(one, other))
-  );
+  const alikeOne = alike(a.all, b.all) || alike(a.head, b.head) || alike(a.head, b.all) || alike(a.all, b.head);
+  return alikeOne && !onlyNumbersDiffer(a, b);
 }
 
 /** `step 1 of 3` and `step 2 of 3`; a date that was put off alone makes no other thing. */
@@ -87,6 +90,10 @@ export function lineId(line: string): string {
   return String(100_000 + number);
 }
 
+/** Of a long line, and of all lines like it: what is the same thing shares most of its words, rare ones too. */
+const RAREST = 8;
+const NEAREST = 12;
+
 /** Lines by their words, so that few are compared with each other. */
 export function createLineIndex<T extends { words: Words }>() {
   const byWord = new Map<string, Set<T>>();
@@ -97,13 +104,16 @@ export function createLineIndex<T extends { words: Words }>() {
     remove(line: T): void {
       for (const word of line.words.all) byWord.get(word)?.delete(line);
     },
-    /** Those with two words in common, or the only one, the most first. */
+    /** Those with two of its words in common, of the rarest ones, or the only one; the most first. */
     near({ all }: Words): T[] {
+      const known = [...all].flatMap((word) => byWord.get(word) ?? []).filter(({ size }) => size > 0);
+      const rarest = known.length <= RAREST ? known : known.sort((a, b) => a.size - b.size).slice(0, RAREST);
       const counts = new Map<T, number>();
-      for (const word of all) for (const line of byWord.get(word) ?? []) counts.set(line, (counts.get(line) ?? 0) + 1);
+      for (const lines of rarest) for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
       return [...counts]
         .filter(([line, count]) => count >= 2 || (all.size === 1 && line.words.all.size === 1))
         .sort((a, b) => b[1] - a[1])
+        .slice(0, NEAREST)
         .map(([line]) => line);
     },
   };

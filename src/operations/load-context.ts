@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import type { Caller } from '../core/caller.js';
-import { contextOf } from '../core/context.js';
+import { byNote, changeLines, sinceLine } from '../core/change-lines.js';
+import { type Changes, changesOf, heldChanges, isHead, pointOf } from '../core/changes.js';
+import { contextOf, type ProjectContext } from '../core/context.js';
 import { type ContextLine, contextLines, sectioned } from '../core/context-lines.js';
 import { type Document, KINDS, type Kind } from '../core/documents.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import type { Reading } from '../core/ports.js';
-import { budget, consistency, defineOperation, provenance, unconfirmed } from './operation.js';
+import type { Consistency } from '../core/reader.js';
+import { budget, type Context, consistency, defineOperation, provenance, unconfirmed } from './operation.js';
 import { nearestProjects } from './unknown-project.js';
 
 const note = z.object({
@@ -24,6 +27,60 @@ const note = z.object({
 /** A line of a note: its text, the note's id and time. */
 const said = { text: z.string(), from: z.string(), timeMs: z.number() };
 
+const change = z.object({
+  what: z.enum(['new', 'changed', 'deleted']),
+  id: z.string(),
+  title: z.string(),
+  timeMs: z.number(),
+  author: z.string(),
+  client: z.string(),
+  summary: z.string(),
+  steps: z.array(z.object({ id: z.string(), text: z.string() })),
+  closed: z.array(z.string()),
+  decisions: z.array(z.string()),
+  facts: z.array(z.string()),
+  queued: z.boolean(),
+});
+
+const output = z.object({
+  project: z.string(),
+  total: z.number(),
+  notes: z.array(note),
+  /** Open in this project: `id` closes one, `sinceMs` is when it was first said. */
+  steps: z.array(z.object({ id: z.string(), ...said, sinceMs: z.number() })),
+  decisions: z.array(z.object({ ...said, supersededMs: z.number().nullable() })),
+  facts: z.array(z.object(said)),
+  record: z
+    .object({
+      status: z.string(),
+      priority: z.string(),
+      targetRevenue: z.number().nullable(),
+      currentRevenue: z.number().nullable(),
+      summary: z.string(),
+      timeMs: z.number(),
+    })
+    .nullable(),
+  patterns: z.array(note),
+  relatives: z.array(z.object({ ...said, project: z.string() })),
+  /** What changed since a point, instead of all that is above; null where none was named. */
+  changes: z
+    .object({
+      commit: z.string().nullable(),
+      sinceMs: z.number().nullable(),
+      notes: z.array(change),
+      left: z.number(),
+      note: z.string().nullable(),
+    })
+    .nullable(),
+  /** What is not at the origin, in every project; `why` is what the origin last said. */
+  unconfirmed,
+  /** Where the project has no notes: which projects have, those with names like it first. */
+  others: z.array(z.object({ project: z.string(), documents: z.number(), lastMs: z.number() })),
+  /** How many of `others` have names like it. */
+  near: z.number(),
+  provenance,
+});
+
 export const loadContext = defineOperation({
   name: 'load_context',
   title: 'Load the context of a project',
@@ -32,36 +89,10 @@ export const loadContext = defineOperation({
   input: z.strictObject({
     project: z.string().optional().describe('default: where you work'),
     max_tokens: budget,
+    since: z.string().min(1).max(100).optional().describe('commit or date: only what changed'),
     consistency,
   }),
-  output: z.object({
-    project: z.string(),
-    total: z.number(),
-    notes: z.array(note),
-    /** Open in this project: `id` closes one, `sinceMs` is when it was first said. */
-    steps: z.array(z.object({ id: z.string(), ...said, sinceMs: z.number() })),
-    decisions: z.array(z.object({ ...said, supersededMs: z.number().nullable() })),
-    facts: z.array(z.object(said)),
-    record: z
-      .object({
-        status: z.string(),
-        priority: z.string(),
-        targetRevenue: z.number().nullable(),
-        currentRevenue: z.number().nullable(),
-        summary: z.string(),
-        timeMs: z.number(),
-      })
-      .nullable(),
-    patterns: z.array(note),
-    relatives: z.array(z.object({ ...said, project: z.string() })),
-    /** What is not at the origin, in every project; `why` is what the origin last said. */
-    unconfirmed,
-    /** Where the project has no notes: which projects have, those with names like it first. */
-    others: z.array(z.object({ project: z.string(), documents: z.number(), lastMs: z.number() })),
-    /** How many of `others` have names like it. */
-    near: z.number(),
-    provenance,
-  }),
+  output,
   effect: 'read',
   idempotent: true,
   scope: 'read',
@@ -71,11 +102,13 @@ export const loadContext = defineOperation({
     name: 'context',
     about: 'What is known of a project: latest notes, open steps, decisions',
     positionals: ['project'],
-    examples: ['context', 'context owner/repo --max-tokens 600'],
+    examples: ['context', 'context owner/repo --max-tokens 600', 'context --since 2026-11-20'],
   },
 
-  async run(input, { services, caller, project }) {
-    const named = await project(input.project);
+  async run(input, context) {
+    const { services, caller } = context;
+    const named = await context.project(input.project);
+    if (input.since !== undefined) return changesSince(input.since, input.consistency, named, context);
     const filter = { projects: [named] };
     // What is delivered between the two questions is in both answers, never in none.
     const held = await services.held.list(caller, filter);
@@ -110,6 +143,7 @@ export const loadContext = defineOperation({
       // A queued edit is of a note that is counted.
       total: value.total + held.length - (value.found.length - found.length),
       ...contextOf(own, value.relatives, value.parent),
+      changes: null,
       unconfirmed: await services.outbox.unconfirmed(),
       others: nearFirst(value.others, value.near).slice(0, 10),
       near: value.near.length,
@@ -117,12 +151,14 @@ export const loadContext = defineOperation({
     };
   },
 
-  async format(output, input) {
-    const { project, total, others, near } = output;
+  async format(answer, input) {
+    const { project, total, others, near, changes, notes } = answer;
     const most = input.max_tokens ?? LIMITS.budgetDefaultTokens;
-    const foot = [unconfirmedLine(output.unconfirmed), provenanceLine(output.provenance)].filter(Boolean).join('\n');
-    const lines = contextLines(output, Math.max(90, Math.min(most / 8, 320)));
-    if (total === 0 && lines.length === 0) {
+    const foot = [unconfirmedLine(answer.unconfirmed), provenanceLine(answer.provenance)].filter(Boolean).join('\n');
+    const chars = Math.max(90, Math.min(most / 8, 320));
+    if (changes !== null && total + changes.notes.length > 0) return formatChanges(project, changes, chars, most, foot);
+    const lines = contextLines(answer, chars, most / 8);
+    if (total + notes.length === 0 && lines.length === 0) {
       // Only a name that was found, not given, can be a repository's new one.
       const renamed = near > 0 && input.project === undefined ? RENAMED : '';
       const known = others.map((each) => `- ${each.project}: ${each.documents} notes, last ${day(each.lastMs)}`);
@@ -136,13 +172,84 @@ export const loadContext = defineOperation({
       total === 0
         ? 'nothing remembered yet; this is what related projects know. Save what you do with save_session.'
         : `${total} notes. Details: read_memory(id), search_memory. A note with \`- [x] #number\` closes a step.`;
-    return fitted(most, lines, (shown: ContextLine[]) =>
-      shown.length === 0
-        ? `Project \`${project}\`: ${total} notes; too few tokens to show one.\n${foot}`
-        : `Project \`${project}\`: ${head}\n${fence(sectioned(shown))}\n${foot}`,
+    return fitted(
+      most,
+      lines,
+      (shown: ContextLine[]) =>
+        shown.length === 0
+          ? `Project \`${project}\`: ${total} notes; too few tokens to show one.\n${foot}`
+          : `Project \`${project}\`: ${head}\n${fence(sectioned(shown))}\n${foot}`,
+      ({ text }) => text,
     );
   },
 });
+
+async function changesSince(
+  since: string,
+  consistency: Consistency | undefined,
+  project: string,
+  { services, caller }: Context,
+): Promise<z.infer<typeof output>> {
+  const filter = { projects: [project] };
+  const held = await services.held.list(caller, filter);
+  const head = await services.reader.read(
+    caller,
+    consistency,
+    'fresh',
+    async (reading) => (await reading.state()).head,
+  );
+  const same = isHead(since, head.value?.commit);
+  const then = same ? null : await pointOf(services.asOf, caller, since, 'fast');
+  const { value, provenance: from } = await services.reader.read(caller, consistency, 'fast', async (reading) => {
+    const total = await reading.count(caller, filter);
+    const unknown = total + held.length === 0;
+    return {
+      total,
+      changes: then
+        ? await changesOf(services.asOf, caller, reading, then, project)
+        : { commit: head.value?.commit ?? null, sinceMs: null, notes: [], left: 0, note: null },
+      others: unknown ? await reading.projects(caller) : [],
+      near: unknown ? ((await nearestProjects(reading, caller, project)) ?? []) : [],
+    };
+  });
+  const waiting = heldChanges(held);
+  const ids = new Set(waiting.map(({ id }) => id));
+  return {
+    project,
+    total: value.total,
+    ...NO_CONTEXT,
+    changes: { ...value.changes, notes: [...waiting, ...value.changes.notes.filter(({ id }) => !ids.has(id))] },
+    unconfirmed: await services.outbox.unconfirmed(),
+    others: nearFirst(value.others, value.near).slice(0, 10),
+    near: value.near.length,
+    provenance: same ? head.provenance : from,
+  };
+}
+
+function formatChanges(project: string, changes: Changes, chars: number, most: number, foot: string): Promise<string> {
+  const { notes, left, note } = changes;
+  const more = [left > 0 ? `${left} more changes were not looked at` : '', note ?? ''].filter((part) => part !== '');
+  const end = [...more, foot].join('\n');
+  if (notes.length === 0)
+    return fitted(most, [], () => `Project \`${project}\`: nothing changed ${sinceLine(changes)}.\n${end}`);
+  const head = `Project \`${project}\`: ${notes.length} notes changed ${sinceLine(changes)}.`;
+  return fitted(
+    most,
+    changeLines(changes, chars),
+    (shown) => (shown.length === 0 ? `${head}\n${end}` : `${head}\n${fence(byNote(shown))}\n${end}`),
+    ({ text }) => text,
+  );
+}
+
+const NO_CONTEXT: ProjectContext = {
+  notes: [],
+  steps: [],
+  decisions: [],
+  facts: [],
+  record: null,
+  patterns: [],
+  relatives: [],
+};
 
 /** The newest notes, and what is to be told of however old it is: the record, and patterns. */
 async function ownDocuments(reading: Reading, caller: Caller, project: string): Promise<Document[]> {

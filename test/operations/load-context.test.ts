@@ -62,6 +62,26 @@ const context = {
   ),
   patterns: fc.array(note, { maxLength: 8 }),
   relatives: fc.array(fc.record({ ...said, project: text(200) }), { maxLength: 10 }),
+  changes: fc.option(
+    fc.record({
+      commit: fc.option(fc.stringMatching(/^[0-9a-f]{40}$/)),
+      sinceMs: fc.option(timeMs),
+      notes: fc.array(
+        fc.record({
+          what: fc.constantFrom('new' as const, 'changed' as const, 'deleted' as const),
+          ...{ id: text(300), title: text(200), timeMs, author: text(200), client: text(200), summary: text(2_000) },
+          steps: fc.array(fc.record({ id: fc.stringMatching(/^[0-9]{6}$/), text: text(1_500) }), { maxLength: 10 }),
+          closed: fc.array(text(1_500), { maxLength: 5 }),
+          decisions: fc.array(text(1_500), { maxLength: 5 }),
+          facts: fc.array(text(500), { maxLength: 5 }),
+          queued: fc.boolean(),
+        }),
+        { maxLength: 10 },
+      ),
+      left: fc.nat(),
+      note: fc.option(text(300)),
+    }),
+  ),
 };
 
 const unconfirmed = fc.record({
