@@ -119,12 +119,10 @@ export const loadContext = defineOperation({
       async (reading) => {
         const found = await ownDocuments(reading, caller, named);
         const { parent, siblings } = await reading.relatives(caller, named);
-        const near = [...(parent === null ? [] : [parent]), ...siblings].slice(0, LIMITS.contextRelatives);
-        const of = { projects: near };
         return {
           found,
           parent,
-          relatives: near.length === 0 ? [] : await reading.list(caller, of, { limit: LIMITS.contextRelativesNotes }),
+          relatives: await documentsOf(reading, caller, [...(parent === null ? [] : [parent]), ...siblings]),
           total: await reading.count(caller, filter),
           others: found.length > 0 ? [] : await reading.projects(caller),
           near: found.length > 0 ? [] : ((await nearestProjects(reading, caller, named)) ?? []),
@@ -138,11 +136,12 @@ export const loadContext = defineOperation({
       ...held.map(({ document, queued }) => ({ ...document, queued })),
       ...found.map((document) => ({ ...document, queued: false })),
     ];
+    const near = own.length > 0 ? value : await relativesHere(named, context);
     return {
       project: named,
       // A queued edit is of a note that is counted.
       total: value.total + held.length - (value.found.length - found.length),
-      ...contextOf(own, value.relatives, value.parent),
+      ...contextOf(own, near.relatives, near.parent),
       changes: null,
       unconfirmed: await services.outbox.unconfirmed(),
       others: nearFirst(value.others, value.near).slice(0, 10),
@@ -183,6 +182,30 @@ export const loadContext = defineOperation({
     );
   },
 });
+
+/** Those of a project that no note speaks of yet: the checkout knows what it is a submodule of. */
+async function relativesHere(project: string, { services, caller, parent: parentOf }: Context) {
+  const parent = (await parentOf(project)) ?? null;
+  if (parent === null) return { parent, relatives: [] };
+  const { value: relatives } = await services.reader.read(
+    caller,
+    'fast',
+    'fast',
+    async (reading) => {
+      const { submodules } = await reading.relatives(caller, parent);
+      return documentsOf(reading, caller, [parent, ...submodules.filter((each) => each !== project)]);
+    },
+    { name: 'load_context of relatives', input: { project, parent } },
+  );
+  return { parent, relatives };
+}
+
+/** The newest of the first few projects. */
+async function documentsOf(reading: Reading, caller: Caller, projects: string[]): Promise<Document[]> {
+  if (projects.length === 0) return [];
+  const filter = { projects: projects.slice(0, LIMITS.contextRelatives) };
+  return reading.list(caller, filter, { limit: LIMITS.contextRelativesNotes });
+}
 
 async function changesSince(
   since: string,

@@ -141,3 +141,15 @@ test('a note that no tier has is found among relatives, and only there', async (
   const found = hits(await inLib.call('search_memory', { query: 'cookie', relatives: true }));
   expect(found).toEqual(['acme/lib', 'acme/lib', 'acme/shop']);
 });
+
+test('a submodule that nothing is known of yet gets what the repository above it has decided', async () => {
+  const { shop, lib } = checkouts();
+  const [repository, home] = [bareRepository(), tempFolder()];
+  const inLib = await serverIn(lib, repository, home);
+  expect(await inLib.call('load_context')).toContain('nothing remembered yet');
+  const inShop = await serverIn(shop, repository, home);
+  await inShop.call('save_session', { title: 'Rules', content: 'Text.', decisions: ['Prices are in cents'] });
+  const context = await inLib.call('load_context');
+  expect(context).toMatch(/^Project `acme\/lib`: nothing remembered yet; this is what related projects know/);
+  expect(context).toMatch(/\n- \d{4}-\d{2}-\d{2} \[acme\/shop\] Prices are in cents\n/);
+});
