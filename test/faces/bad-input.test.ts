@@ -41,7 +41,7 @@ const BAD: [string, string, Record<string, unknown>, RegExp[]][] = [
     'an unknown argument',
     'load_context',
     { projects: 'x' },
-    [/no argument `projects`/, /project, max_tokens, consistency/],
+    [/no argument `projects`/, /project, max_tokens, since, consistency/],
   ],
   ['a wrong type', 'save_session', { ...SAVE, title: 7 }, [/`title` must be a string/, /Nothing was done/]],
   ['a wrong type within', 'save_session', { ...SAVE, tags: ['a', 1] }, [/`tags\.1` must be a string/]],
