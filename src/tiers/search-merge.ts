@@ -136,7 +136,8 @@ export function searchMerge(
   /** So many documents went live. Looks from time to time, and the first time, whether it is time to merge. */
   function grown(count: number, database: Database): void {
     untilLook -= count;
-    if (untilLook > 0 || merging) return;
+    // A step that brings nothing takes no connection of its own.
+    if (count === 0 || untilLook > 0 || merging) return;
     untilLook = LIMITS.tailDocuments / 2;
     merging = merge(database)
       // The next one tries again: the tail is slower, never wrong.
