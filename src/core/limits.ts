@@ -35,7 +35,6 @@ export const LIMITS = {
   searchBudgetTokens: 1_500,
   budgetMinTokens: 100,
   budgetMaxTokens: 20_000,
-  passageChars: 600,
 
   // The context of a project: notes whose steps and decisions are followed, patterns, relatives and notes of theirs.
   contextNotes: 200,

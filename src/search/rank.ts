@@ -66,7 +66,7 @@ export function rank(corpus: Corpus, query: RankQuery, circumstances: Circumstan
   return { ...evidence, score: fuse(corpus.entries, evidence, circumstances) };
 }
 
-export function evidenceOf(corpus: Corpus, query: RankQuery, dense: Float64Array | null): Evidence {
+function evidenceOf(corpus: Corpus, query: RankQuery, dense: Float64Array | null): Evidence {
   const { entries } = corpus;
   const people = speakerNames(entries);
   const preference = preferenceOf(query.text, people);
@@ -111,7 +111,7 @@ function recencyOf(entries: readonly Entry[]): Float64Array {
 }
 
 /** The evidence as one number for each document. */
-export function fuse(
+function fuse(
   entries: readonly Entry[],
   { lexical: { window, passage, pairs }, dense, date }: Evidence,
   { scope, own }: Circumstances,
