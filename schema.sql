@@ -23,7 +23,7 @@ BEGIN
     SELECT nspname, substring(obj_description(oid, 'pg_namespace') FROM 'version ([0-9]+)$')::int AS version
     FROM pg_namespace WHERE nspname IN ('strata_mirror', 'strata_durable')
   LOOP
-    IF half.version > (CASE half.nspname WHEN 'strata_mirror' THEN 4 ELSE 1 END) THEN
+    IF half.version > (CASE half.nspname WHEN 'strata_mirror' THEN 5 ELSE 1 END) THEN
       RAISE EXCEPTION 'schema % was written by a newer strata-memory (version %) than this file', half.nspname, half.version
         USING HINT = 'Update strata-memory, or give it another database.';
     END IF;
@@ -253,28 +253,17 @@ CREATE OR REPLACE VIEW strata_mirror.submodules AS
     ORDER BY (n.kind = 'project') DESC, n.time_ms DESC, n.path DESC LIMIT 1
   ) WHERE w.parent <> p.project;
 
--- Reusable lessons, with links to the sessions they came from.
-CREATE TABLE IF NOT EXISTS strata_mirror.patterns (
-  origin text COLLATE "C" NOT NULL,
-  id text COLLATE "C" NOT NULL,
-  project text COLLATE "C" NOT NULL,
-  type text COLLATE "C" NOT NULL,
-  name text NOT NULL,
-  content text NOT NULL,
-  evidence text NOT NULL,
-  PRIMARY KEY (origin, id)
-);
+-- Reusable lessons: of what type each is, and the ids of the notes that it was drawn from, as a JSON list.
+CREATE OR REPLACE VIEW strata_mirror.patterns AS
+  SELECT origin, id, project, title AS name, digest #>> '{pattern,type}' AS type,
+    digest #>> '{pattern,evidence}' AS evidence, time_ms, path, live, privacy, author
+  FROM strata_mirror.documents WHERE live = 1 AND kind = 'pattern';
 
--- Immutable snapshots of where the work stood, and the commit each was made at.
-CREATE TABLE IF NOT EXISTS strata_mirror.checkpoints (
-  origin text COLLATE "C" NOT NULL,
-  id text COLLATE "C" NOT NULL,
-  project text COLLATE "C" NOT NULL,
-  title text NOT NULL,
-  time_ms bigint NOT NULL,
-  commit_id text COLLATE "C" NOT NULL,
-  PRIMARY KEY (origin, id)
-);
+-- Immutable snapshots of where the work stood, and the commit that each was made on.
+CREATE OR REPLACE VIEW strata_mirror.checkpoints AS
+  SELECT origin, id, project, title, digest #>> '{checkpoint,commit}' AS commit_id, time_ms, path, live, privacy,
+    author
+  FROM strata_mirror.documents WHERE live = 1 AND kind = 'checkpoint';
 
 -- ---------------------------------------------------------------------------------------------------------------------
 -- The durable store: what exists nowhere else. Migrated forward, never dropped by a rebuild.
@@ -376,5 +365,5 @@ CREATE TABLE IF NOT EXISTS strata_durable.metrics (
 );
 CREATE INDEX IF NOT EXISTS metrics_at ON strata_durable.metrics (origin, name, at_ms);
 
-COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 4';
+COMMENT ON SCHEMA strata_mirror IS 'strata-memory, derived from the origin: may be dropped and rebuilt. version 5';
 COMMENT ON SCHEMA strata_durable IS 'strata-memory, what exists nowhere else: never drop it. version 1';

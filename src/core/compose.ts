@@ -78,10 +78,10 @@ function withoutEmpty(data: Record<string, unknown>): Record<string, unknown> {
 }
 
 /**
- * `sessions/<project>/<YYYY>/<MM>/<YYYYMMDDTHHMMSSmmmZ>-<slug>-<4 random>.md`: valid and distinct on every file system;
+ * `<folder>/<project>/<YYYY>/<MM>/<YYYYMMDDTHHMMSSmmmZ>-<slug>-<4 random>.md`: valid and distinct on every file system;
  * month folders because a flat folder of 10,000 files makes every save slow.
  */
-export function sessionPath(project: string, timeMs: number, title: string): string {
+export function notePath(folder: 'sessions' | 'checkpoints', project: string, timeMs: number, title: string): string {
   const iso = new Date(timeMs).toISOString();
   const stamp = iso.replace(/[-:.]/g, '');
   const slug =
@@ -91,7 +91,7 @@ export function sessionPath(project: string, timeMs: number, title: string): str
   const random = randomInt(36 ** 4)
     .toString(36)
     .padStart(4, '0');
-  return `sessions/${project}/${iso.slice(0, 4)}/${iso.slice(5, 7)}/${stamp}-${slug}-${random}.md`;
+  return `${folder}/${project}/${iso.slice(0, 4)}/${iso.slice(5, 7)}/${stamp}-${slug}-${random}.md`;
 }
 
 /** Points at a project's newest session, for people and scripts that read the repository without this program. */

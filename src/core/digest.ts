@@ -12,6 +12,12 @@ export interface Digest {
   closed: string[];
   /** Figures and findings that it marks itself, the most telling first. */
   facts: string[];
+  /** What went wrong and what mended it, where the note says both; absent where it does not. */
+  fixes?: { problem: string; fix: string }[];
+  /** Of a pattern: of what type it is, the ids of the notes it was drawn from, other names it was saved under. */
+  pattern?: { type: string; evidence: string[]; names: string[] };
+  /** Of a checkpoint: the commit it was made on (empty where it does not say), and whether by the schedule. */
+  checkpoint?: { commit: string; automatic: boolean };
 }
 
 type Section = 'next' | 'decided' | 'done' | 'summary' | 'happened' | 'other';

@@ -93,6 +93,13 @@ export function parseDocument(source: Source): { document: Document; text: strin
     decisions: lines(data.decisions),
     nextSteps: lines(data.next_steps ?? data.nextSteps ?? data['next steps']),
   });
+  if (kind === 'pattern')
+    digest.pattern = {
+      type: line(data.type, LIMITS.tagChars).toLowerCase(),
+      evidence: lines(data.evidence),
+      names: lines(data.names),
+    };
+  if (kind === 'checkpoint') digest.checkpoint = { commit: commitOf(data.commit), automatic: data.automatic === true };
   const document: Document = {
     id: idOfPath(source.path),
     path: source.path,
@@ -195,6 +202,11 @@ function toldProject(told: unknown): string | null {
   } catch {
     return null;
   }
+}
+
+function commitOf(value: unknown): string {
+  const told = line(value, 64).toLowerCase();
+  return /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(told) ? told : '';
 }
 
 function figure(value: unknown): number | null {

@@ -388,6 +388,10 @@ export interface Durable {
   /** Those that nobody has resolved, oldest first. */
   conflicts(origin: string): Promise<Conflict[]>;
   resolved(conflict: number): Promise<void>;
+  /** Each of these documents was of use once more. */
+  used(origin: string, ids: string[]): Promise<void>;
+  /** How often they were; absent where never. Times in ms since 1970. */
+  uses(origin: string, ids: string[]): Promise<Map<string, { uses: number; lastUsedMs: number }>>;
   audit(row: {
     origin: string;
     subject: string;

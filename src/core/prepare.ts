@@ -1,5 +1,5 @@
 import type { Caller } from './caller.js';
-import { composeNote, type NoteFields, sessionPath } from './compose.js';
+import { composeNote, type NoteFields, notePath } from './compose.js';
 import { bodyHash, type Document, parseDocument } from './documents.js';
 import { cancelled, type Draft, keyTaken, type Pending, type Prepared, receiptFor, staleEdit } from './draft.js';
 import { MemoryError, toMemoryError } from './errors.js';
@@ -86,7 +86,7 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
       author: caller.subject,
       client: caller.client,
     };
-    const path = sessionPath(fields.project, lastStampMs, fields.title);
+    const path = notePath('sessions', fields.project, lastStampMs, fields.title);
     if (ground.tip !== null && (await sync.leavesOut(ground.tip.commit, path))) {
       throw new MemoryError(
         'refused',

@@ -118,6 +118,25 @@ export function createSqliteDurable(path: string): Durable {
       database.write(async (query) => {
         await query('UPDATE conflicts SET resolved_at_ms = $2 WHERE conflict = $1', [conflict, Date.now()]);
       }),
+    used: (origin, ids) =>
+      database.write(async (query) => {
+        for (const id of ids)
+          await query(
+            `INSERT INTO use_counts (origin, id, uses, last_used_ms) VALUES ($1, $2, 1, $3)
+             ON CONFLICT (origin, id) DO UPDATE SET uses = uses + 1, last_used_ms = max(last_used_ms, excluded.last_used_ms)`,
+            [origin, id, Date.now()],
+          );
+      }),
+    uses: (origin, ids) =>
+      database.read(async (query) => {
+        const rows = await query(
+          'SELECT id, uses, last_used_ms FROM use_counts WHERE origin = $1 AND id IN (SELECT value FROM json_each($2))',
+          [origin, JSON.stringify(ids)],
+        );
+        return new Map(
+          rows.map((row) => [String(row.id), { uses: Number(row.uses), lastUsedMs: Number(row.last_used_ms) }]),
+        );
+      }),
     audit: (entry) =>
       database.write(async (query) => {
         await query(

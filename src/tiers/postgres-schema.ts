@@ -12,7 +12,7 @@ export interface PostgresSchema {
   migrations: string[];
 }
 
-export const SCHEMA: PostgresSchema = { text: schemaText, mirror: 4, durable: 1, migrations: [] };
+export const SCHEMA: PostgresSchema = { text: schemaText, mirror: 5, durable: 1, migrations: [] };
 
 /** Beside `dist` in an installed package and in a clone; two folders up from the source. */
 function schemaText(): string {

@@ -2,7 +2,7 @@
  * The same tables and columns as `schema.sql` (Postgres), in SQLite's words; a test holds the two together.
  * The mirror may be dropped at any time; the durable store never.
  */
-export const MIRROR_VERSION = 4;
+export const MIRROR_VERSION = 5;
 export const DURABLE_VERSION = 1;
 
 /**
@@ -85,14 +85,14 @@ CREATE VIEW submodules AS
     WHERE n.origin = p.origin AND n.project = p.project AND n.live = 1 AND n.parent <> '' AND n.privacy <> 'PRIVATE'
     ORDER BY (n.kind = 'project') DESC, n.time_ms DESC, n.path DESC LIMIT 1
   ) WHERE w.parent <> p.project;
-CREATE TABLE patterns (
-  origin TEXT NOT NULL, id TEXT NOT NULL, project TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL,
-  content TEXT NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY (origin, id)
-);
-CREATE TABLE checkpoints (
-  origin TEXT NOT NULL, id TEXT NOT NULL, project TEXT NOT NULL, title TEXT NOT NULL, time_ms INTEGER NOT NULL,
-  commit_id TEXT NOT NULL, PRIMARY KEY (origin, id)
-);
+CREATE VIEW patterns AS
+  SELECT origin, id, project, title AS name, CAST(json_extract(digest, '$.pattern.type') AS TEXT) AS type,
+    CAST(json_extract(digest, '$.pattern.evidence') AS TEXT) AS evidence, time_ms, path, live, privacy, author
+  FROM documents WHERE live = 1 AND kind = 'pattern';
+CREATE VIEW checkpoints AS
+  SELECT origin, id, project, title, CAST(json_extract(digest, '$.checkpoint.commit') AS TEXT) AS commit_id, time_ms, path,
+    live, privacy, author
+  FROM documents WHERE live = 1 AND kind = 'checkpoint';
 `;
 
 export const DURABLE_SCHEMA = `

@@ -169,3 +169,15 @@ test('a migration that fails leaves every row and the old version', async () => 
   expect(await again.read((query) => query('SELECT * FROM t'))).toEqual([{ a: 1 }]);
   await again.close();
 });
+
+test('what was of use is counted for each origin, whoever counts', async () => {
+  const path = join(tempFolder(), 'durable.db');
+  const [one, other] = [opened(path), opened(path)];
+  expect(await one.uses('/one', ['patterns/a'])).toEqual(new Map());
+  await Promise.all(Array.from({ length: 10 }, (_, n) => (n % 2 ? one : other).used('/one', ['patterns/a', 'b'])));
+  await one.used('/two', ['patterns/a']);
+  const uses = await other.uses('/one', ['patterns/a', 'c']);
+  expect([...uses.keys()]).toEqual(['patterns/a']);
+  expect(uses.get('patterns/a')?.uses).toBe(10);
+  expect(Math.abs(Date.now() - (uses.get('patterns/a')?.lastUsedMs ?? 0))).toBeLessThan(600_000);
+});

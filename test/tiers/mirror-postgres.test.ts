@@ -87,10 +87,10 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
     const next = {
       text: () =>
         SCHEMA.text()
-          .replace('THEN 4 ELSE 1 END', 'THEN 5 ELSE 2 END')
-          .replace("version 4'", "version 5'")
+          .replace(`THEN ${SCHEMA.mirror} ELSE 1 END`, `THEN ${SCHEMA.mirror + 1} ELSE 2 END`)
+          .replace(`version ${SCHEMA.mirror}'`, `version ${SCHEMA.mirror + 1}'`)
           .replace("version 1'", "version 2'"),
-      mirror: 5,
+      mirror: SCHEMA.mirror + 1,
       durable: 2,
       migrations: ['ALTER TABLE strata_durable.metrics ADD COLUMN unit text'],
     };
