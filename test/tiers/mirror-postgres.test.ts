@@ -107,7 +107,12 @@ describe.skipIf(POSTGRES === null)('on a real server', () => {
   test('a migration that fails leaves everything as it was', async () => {
     const { url, sql } = await createDatabase();
     await put(opened({ url }), [note('a.md', 'zebra')]);
-    const broken = { ...SCHEMA, mirror: 5, durable: 2, migrations: ['ALTER TABLE strata_durable.nothing ADD x text'] };
+    const broken = {
+      ...SCHEMA,
+      mirror: SCHEMA.mirror + 1,
+      durable: 2,
+      migrations: ['ALTER TABLE strata_durable.nothing ADD x text'],
+    };
     await expect(opened({ url, schema: broken }).clock()).rejects.toMatchObject({ code: 'mirror_unavailable' });
     expect(await sql`SELECT path FROM strata_mirror.documents`).toEqual([{ path: 'a.md' }]);
     expect(await opened({ url }).snapshot((view) => view.count(everybody(), {}))).toBe(1);
