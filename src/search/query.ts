@@ -34,7 +34,7 @@ const FIELD = /(project|kind|tag):(?=\S)/iy;
 
 /**
  * A query string, read. Operators: `"a phrase"` (straight, typographic or angle quotes; one that does not close is
- * nothing), `-word` and `-"a phrase"` (but `--flag`, `-rf`, `-1` and `a-b` are words), `project:x`, `kind:x`, `tag:x`
+ * nothing; in a question, which ends with `?`, quotes name a book or a song and demand nothing), `-word` and `-"a phrase"` (but `--flag`, `-rf`, `-1` and `a-b` are words), `project:x`, `kind:x`, `tag:x`
  * (the value may be quoted; any other `foo:bar` is words). Never throws.
  */
 export function readQuery(query: string): Query {
@@ -58,6 +58,7 @@ export function readQuery(query: string): Query {
     : '';
   read.wanted = wantedOf(text).map((term) => ({ term, weight: 1 }));
   read.order = mainTerms(text, MOST_ORDER).terms;
+  if (/[?？]\s*$/.test(source)) read.phrases = [];
   return read;
 }
 

@@ -46,6 +46,16 @@ describe('phrases', () => {
     expect(read.slice(-expected.length || 0)).toEqual(expected);
   });
 
+  test.each([
+    ['Who wrote "The Four Seasons"?', []],
+    ['Что было в «Маленьких женщинах»? ', []],
+    ['"why does it fail?"', ['fail']],
+    ['why? "four seasons"', ['four season']],
+  ])('demand nothing in a question: %s', (query, expected) => {
+    expect(phrases(query)).toEqual(expected);
+    expect(terms(query)).toEqual(expect.arrayContaining(expected.flatMap((each) => each.split(' '))));
+  });
+
   test('one that does not close is words', () => {
     expect(terms('"slow query')).toEqual(['slow', 'queri']);
     expect(terms('«slow query')).toEqual(['slow', 'queri']);
