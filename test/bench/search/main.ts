@@ -9,6 +9,7 @@ import { asAdmin, findPostgres } from '../postgres.js';
 import { type Answers, measureAnswers } from './answers.js';
 import { miniSearch, miniSearchStemmed, postgresText, substring } from './baselines.js';
 import { type Judged, readJudged } from './corpus.js';
+import { measureEmbedding } from './embedding.js';
 import type { Engine } from './engine.js';
 import { readLocomo } from './locomo.js';
 import { meaningOf, Notes, ours, semantic } from './ours.js';
@@ -19,10 +20,11 @@ import { Vectors } from './vectors.js';
 const HELP = `npm run bench:search -- [--corpus file.json] [--locomo locomo10.json [--no-captions]]
                        [--lexical] [--vectors file] [--only name] [--json]
        npm run bench:search -- --size 10000
+       npm run bench:search -- --embed 500 [--idle]
 
 How well each search finds what answers a query, and how fast: without a corpus the one that comes with the benchmark.
 docs/search.md describes the format; --only asks those whose name has this in it; --size measures the time over so many
-generated notes instead. Vectors are made once and kept in a file; --lexical makes none. Downloads nothing.
+generated notes instead, --embed what making the vectors of so many costs a server (--idle: and what memory it keeps). Vectors are made once and kept in a file; --lexical makes none. Downloads nothing.
 `;
 
 const { values } = parseArgs({
@@ -34,6 +36,8 @@ const { values } = parseArgs({
     vectors: { type: 'string', default: join(tmpdir(), 'strata-bench-vectors') },
     only: { type: 'string', default: '' },
     size: { type: 'string' },
+    embed: { type: 'string' },
+    idle: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -184,4 +188,5 @@ function print(text: string): void {
 
 if (values.help) process.stdout.write(HELP);
 else if (values.size) process.stdout.write(await measureSpeed(Number(values.size)));
+else if (values.embed) process.stdout.write(await measureEmbedding(Number(values.embed), values.idle));
 else await main();
