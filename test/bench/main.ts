@@ -6,10 +6,12 @@ import { measureGitHub } from './github.js';
 import { coldStart, noOurs, prepareOurs, removeFolder, warmCalls } from './ours.js';
 import { coldReference, noReference, prepareReference, warmReference } from './reference.js';
 import { printTable, type Result } from './report.js';
+import { measureSubmodules } from './submodules.js';
 import { measureTiers } from './tiers.js';
 
 const HELP = `npm run bench -- [--quick] [--sizes 100,1000,10000] [--rounds 100] [--starts 9] [--json]
 npm run bench -- --tiers [--sizes 10000] [--load 30]     (Postgres and Redis: DATABASE_URL, REDIS_URL or this machine's)
+npm run bench -- --submodules [--sizes 10000]
 npm run bench -- --github [--sizes 1000] [--latencies 150,500]
 
 Both servers on the same notes in one run, each as a child process with a real MCP client. Starts are interleaved and
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     starts: { type: 'string' },
     tiers: { type: 'boolean', default: false },
     load: { type: 'string' },
+    submodules: { type: 'boolean', default: false },
     github: { type: 'boolean', default: false },
     latencies: { type: 'string' },
   },
@@ -56,6 +59,14 @@ else if (values.tiers) {
   try {
     const size = Number((values.sizes ?? '10000').split(',')[0]);
     process.stdout.write(`${await measureTiers(folder, size, rounds, Number(values.load ?? 30))}\n`);
+  } finally {
+    removeFolder(folder);
+  }
+} else if (values.submodules) {
+  const folder = mkdtempSync(join(tmpdir(), 'strata-bench-submodules-'));
+  try {
+    const size = Number((values.sizes ?? '10000').split(',')[0]);
+    process.stdout.write(`${await measureSubmodules(folder, size, rounds)}\n`);
   } finally {
     removeFolder(folder);
   }

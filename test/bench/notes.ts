@@ -106,11 +106,11 @@ export function noteBody(seed: number): { title: string; body: string } {
   return { title, body: `${body}\n` };
 }
 
-/** The n-th of `total` sessions; they end yesterday and are some hours apart. */
-export function generateNote(index: number, total: number): GeneratedNote {
+/** The n-th of `total` sessions; they end yesterday and are some hours apart. The first projects have more than the last. */
+export function generateNote(index: number, total: number, projects = PROJECTS, parent?: string): GeneratedNote {
   const { title, body } = noteBody(index + 1);
   const random = randomFrom(index + 7_000_003);
-  const project = PROJECTS[Math.floor(random() ** 1.5 * PROJECTS.length)] as string;
+  const project = projects[Math.floor(random() ** 1.5 * projects.length)] as string;
   const timeMs = LAST_MS - (total - index) * 3 * 3_600_000 + Math.floor(random() * 3_000_000);
   const iso = new Date(timeMs).toISOString();
   const slug = title
@@ -125,6 +125,7 @@ export function generateNote(index: number, total: number): GeneratedNote {
     `time: ${iso}`,
     `title: ${JSON.stringify(title)}`,
     `project: ${project}`,
+    ...(parent === undefined ? [] : [`parent: ${parent}`]),
     'tags:',
     `  - ${ENGLISH[index % 40]}`,
     `  - ${RUSSIAN[index % 30]}`,

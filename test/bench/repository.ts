@@ -3,7 +3,11 @@ import { once } from 'node:events';
 import { generateNote } from './notes.js';
 
 /** A bare repository at `path` that holds `count` sessions in 30 commits or so, written by `git fast-import`. */
-export async function makeRepository(path: string, count: number): Promise<void> {
+export async function makeRepository(
+  path: string,
+  count: number,
+  note = (index: number) => generateNote(index, count),
+): Promise<void> {
   execFileSync('git', ['init', '--quiet', '--bare', '--template=', '--initial-branch=main', path]);
   const child = spawn('git', ['-C', path, 'fast-import', '--quiet', '--done'], {
     stdio: ['pipe', 'ignore', 'inherit'],
@@ -11,9 +15,7 @@ export async function makeRepository(path: string, count: number): Promise<void>
   const ended = once(child, 'close') as Promise<[number]>;
   const perCommit = Math.ceil(count / 30);
   for (let first = 0; first < count; first += perCommit) {
-    const notes = Array.from({ length: Math.min(perCommit, count - first) }, (_, each) =>
-      generateNote(first + each, count),
-    );
+    const notes = Array.from({ length: Math.min(perCommit, count - first) }, (_, each) => note(first + each));
     const seconds = Math.floor((notes.at(-1)?.timeMs ?? 0) / 1000);
     const text = [
       'commit refs/heads/main',
