@@ -190,14 +190,21 @@ function require(postings: Map<string, Postings>, { phrases, without }: Query, s
   for (const phrase of without) for (const at of holdersOf(postings, phrase)) scope[at] = 0;
 }
 
-/** Documents where the terms stand as far from each other as in the phrase; a single word's title counts, too. */
+/**
+ * Documents where the terms stand as far from each other as in the phrase; a title holds it by having all of them, since
+ * its places are not kept.
+ */
 function holdersOf(postings: Map<string, Postings>, { terms, places }: Terms): Set<number> {
   const [first, ...others] = terms.map((term, at) => ({ found: postings.get(term), offset: places[at] ?? 0 }));
   const holders = new Set<number>();
   if (!first?.found || others.some(({ found }) => !found)) return holders;
   const rest = others.map(({ found, offset }) => ({ found: found as Postings, offset: offset - first.offset }));
   first.found.docs.forEach((at, i) => {
-    if (rest.length === 0) {
+    const titled = ({ docs, titles }: Postings) => {
+      const index = lowerBound(docs, at);
+      return docs[index] === at && (titles[index] ?? 0) > 0;
+    };
+    if (rest.length === 0 || (titled(first.found as Postings) && rest.every(({ found }) => titled(found)))) {
       holders.add(at);
       return;
     }

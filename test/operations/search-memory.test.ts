@@ -51,3 +51,13 @@ test('notes that are only held here are searched as all others: by the words tha
   for (const query of ['"river over" otter', 'otter -river', 'otter -"swam over"', 'giraffe', 'tag:farm otter'])
     expect(await call('search_memory', { query }), query).toMatch(/^Nothing found/);
 });
+
+test('a phrase is found in a title, too; in a question a title in quotes need not stand in the answer', async () => {
+  const { call } = await openApp();
+  await call('save_session', { title: 'Payments stall at noon', content: 'Eight workers shared one pool.' });
+  await call('save_session', { title: 'Reading', content: 'We read about bottlenecks: a novel of a factory.' });
+  expect(await call('search_memory', { query: '"stall at noon"' })).toContain('**Payments stall at noon**');
+  expect(await call('search_memory', { query: 'pool -"stall at noon"' })).toMatch(/^Nothing found/);
+  expect(await call('search_memory', { query: '"stall at midnight" pool' })).toMatch(/^Nothing found/);
+  expect(await call('search_memory', { query: 'What was the novel "The Goal" about?' })).toContain('**Reading**');
+});
