@@ -123,6 +123,8 @@ function viewOf(get: View['get']): Reading {
     vocabulary: elsewhere,
     documents: elsewhere,
     ids: elsewhere,
+    // What cannot be looked for is not said to be gone.
+    present: async (_, ids) => new Set(ids),
     projects: elsewhere,
     records: elsewhere,
     relatives: elsewhere,

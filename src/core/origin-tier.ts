@@ -19,6 +19,12 @@ export function originTier(origin: Origin, memory: Mirror, memorySync: Sync): Re
           ...view,
           // What there is at all is not only what is recent.
           paths: async (caller) => (caller ? view.paths(caller) : memorySync.expected(head)),
+          async present(caller, ids) {
+            const near = await view.present(caller, ids);
+            if (head === null || near.size === ids.length) return near;
+            const there = await memorySync.expected(head);
+            return new Set(ids.filter((id) => near.has(id) || there.has(pathOfId(id))));
+          },
           async get(caller, id) {
             const near = await view.get(caller, id);
             if (near || head === null) return near;

@@ -182,6 +182,8 @@ export interface View extends KeptVersions {
   /** Documents by their numbers, in that order, with their bytes. */
   documents(caller: Caller, docs: number[]): Promise<(Document & { content: Uint8Array | null })[]>;
   ids(caller: Caller): Promise<string[]>;
+  /** Those of these ids that name a document. */
+  present(caller: Caller, ids: string[]): Promise<Set<string>>;
   projects(caller: Caller): Promise<{ project: string; documents: number; lastMs: number }[]>;
   /** Of every project that has a record or a parent. */
   records(caller: Caller): Promise<ProjectRecord[]>;
@@ -410,12 +412,4 @@ export interface Mutex {
   /** Null when it could not be had within `waitMs`: then go on without; it is only there to avoid lost races. */
   acquire(name: string, waitMs: number, signal?: AbortSignal): Promise<(() => void) | null>;
   close(): Promise<void>;
-}
-
-/** Where a client works. */
-export interface Workplace {
-  /** The project of a folder, the same from any clone, worktree or machine; null where it is in no repository. */
-  projectAt(folder: string): Promise<string | null>;
-  /** The project whose repository has the folder's own as a submodule; null where that is none. */
-  parentAt(folder: string): Promise<string | null>;
 }

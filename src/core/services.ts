@@ -5,12 +5,13 @@ import type { Ephemeral } from './ephemeral.js';
 import type { Held } from './held.js';
 import type { Jobs } from './job.js';
 import type { Outbox } from './outbox.js';
-import type { Durable, Mirror, Origin, Workplace } from './ports.js';
+import type { Durable, Mirror, Origin } from './ports.js';
 import type { Reader } from './reader.js';
 import type { Semantics } from './searcher.js';
 import type { Shelf } from './shelf.js';
 import type { Sync } from './sync.js';
 import type { Verify } from './verify.js';
+import type { Workplace } from './workplace.js';
 import type { Writer } from './writer.js';
 
 /** What operations work with. */

@@ -261,6 +261,16 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
           String(row.id),
         );
       },
+      async present(caller, ids) {
+        if (ids.length === 0) return new Set();
+        const { text, values } = where(caller, {});
+        const rows = await query(
+          `SELECT d.id FROM ${dialect.elements(`$${values.length + 1}`)} AS e CROSS JOIN documents d
+           WHERE d.id = e.value->>0 AND ${text}`,
+          [...values, packed(ids.map((id) => [id]))],
+        );
+        return new Set(rows.map((row) => String(row.id)));
+      },
       async projects(caller) {
         const { text, values } = where(caller, {});
         const rows = await query(

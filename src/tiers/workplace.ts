@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { basename, dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { LIMITS } from '../core/limits.js';
-import type { Workplace } from '../core/ports.js';
 import { projectFromRemote, projectName } from '../core/project.js';
+import type { Workplace } from '../core/workplace.js';
 import { gitEnvironment } from './git-environment.js';
 
 const run = promisify(execFile);

@@ -255,6 +255,21 @@ function steps(open: Open): void {
 }
 
 function reading(open: Open): void {
+  test('of some ids those that name a document that the caller may see', async () => {
+    const { mirror } = await open();
+    await put(mirror, [
+      note('patterns/p/a.md', 'A'),
+      note('"b\\303\\050.md"', 'B'),
+      note('hers.md', 'C', { privacy: 'PRIVATE', author: 'ben' }),
+    ]);
+    const ids = ['patterns/p/a', '"b\\303\\050"', 'hers', 'nowhere', '', 'patterns/p/a'];
+    const present = (asked: string[]) => mirror.snapshot((view) => view.present(everybody(), asked));
+    expect([...(await present(ids))].sort()).toEqual(['"b\\303\\050"', 'patterns/p/a']);
+    expect(await present([])).toEqual(new Set());
+    await put(mirror, [], { gone: ['patterns/p/a.md'] });
+    expect(await present(['patterns/p/a'])).toEqual(new Set());
+  });
+
   test('a document comes back as it went in', async () => {
     const { mirror } = await open();
     const fields = {
