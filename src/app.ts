@@ -21,6 +21,7 @@ import { createRetention } from './core/retention.js';
 import type { Services } from './core/services.js';
 import { createShelf, type Shelf } from './core/shelf.js';
 import { createSync } from './core/sync.js';
+import { createUses } from './core/uses.js';
 import { createVectors } from './core/vectors.js';
 import { createVerify } from './core/verify.js';
 import { createWriter } from './core/writer.js';
@@ -129,6 +130,7 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
     shelf,
     log,
   });
+  const uses = createUses({ origin, mirror, durable, log });
   const jobs = createJobs({
     mirror,
     log,
@@ -160,6 +162,7 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
       shelf,
       semantics: meaning?.vectors ?? null,
       embedding: meaning?.embedding ?? null,
+      uses,
       workplace: createWorkplace(),
       jobs,
     },
@@ -172,6 +175,7 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
       await outbox.close();
       await writer.close();
       await retention.close();
+      await uses.close();
       await meaning?.close();
       for (const each of [memory, shelf, mutex, durable, mirror, origin]) await each?.close();
     },

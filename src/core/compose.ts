@@ -2,6 +2,8 @@ import { randomInt } from 'node:crypto';
 import slugify from '@sindresorhus/slugify';
 import type { Privacy } from './documents.js';
 import { readFrontMatter, writeFrontMatter, writtenField } from './frontmatter.js';
+import { shortHash } from './hash.js';
+import { RESERVED } from './project.js';
 
 /** The fields of a note as its front matter keeps them. Empty ones are left out. */
 export interface NoteFields {
@@ -12,7 +14,11 @@ export interface NoteFields {
   /** The project that its own is a submodule of. */
   parent?: string;
   summary?: string;
+  /** Of a pattern: its type, the ids of the notes it was drawn from, other names it was saved under. */
+  type?: string;
   tags?: string[];
+  evidence?: string[];
+  names?: string[];
   decisions?: string[];
   next_steps?: string[];
   priority?: string;
@@ -93,6 +99,25 @@ export function notePath(folder: 'sessions' | 'checkpoints', project: string, ti
     .padStart(4, '0');
   return `${folder}/${project}/${iso.slice(0, 4)}/${iso.slice(5, 7)}/${stamp}-${slug}-${random}.md`;
 }
+
+/**
+ * `patterns/<project>/<slug>.md`: one name, one path. Whatever a slug of at most 60 letters cannot say (signs that are all
+ * of a name, other scripts, the end of a long one) is told by a hash of the name.
+ */
+export function patternPath(project: string, name: string): string {
+  const whole = slugify(
+    // `C`, `C++` and `C#` are three things.
+    name.replace(/(?<=\p{L})\+\+/gu, '-plus-plus').replace(/(?<=\p{L})#(?![\p{L}\p{N}])/gu, '-sharp'),
+    { decamelize: false },
+  );
+  const foreign = name.replace(/[\p{ASCII}\p{Script=Latin}\p{Script=Cyrillic}]/gu, '');
+  const lost = whole === '' || whole.length > 60 || [...foreign].some((each) => isLost(each));
+  const hash = shortHash(name.normalize('NFC').toLowerCase(), 8);
+  const slug = lost ? `${whole.slice(0, 51).replace(/-+$/, '') || 'pattern'}-${hash}` : whole;
+  return `patterns/${project}/${RESERVED.test(slug) ? `pattern-${slug}` : slug}.md`;
+}
+
+const isLost = (letter: string) => /[\p{L}\p{N}]/u.test(letter) && slugify(letter) === '';
 
 /** Points at a project's newest session, for people and scripts that read the repository without this program. */
 export function latestPointer(

@@ -1,5 +1,6 @@
 import type { ProjectContext } from './context.js';
 import { day } from './format.js';
+import { patternHead } from './patterns.js';
 import { sentences } from './sentences.js';
 import { folded } from './words.js';
 
@@ -21,7 +22,6 @@ export interface ContextLine {
   worth: number;
 }
 
-const PATTERNS = 6;
 const RELATIVES = 8;
 
 /**
@@ -81,9 +81,9 @@ export function contextLines(context: ProjectContext, chars: number, most: numbe
     const dated = `- ${day(context.record.timeMs)} ${record}`;
     add('record', record, 90, () => dated);
   }
-  for (const [at, { id, title, timeMs, summary }] of context.patterns.slice(0, PATTERNS).entries())
-    add('patterns', id, 75 - at * 4, () =>
-      `- ${day(timeMs)} **${title}** \`${id}\` ${sentences(summary, chars)}`.trimEnd(),
+  for (const [at, each] of context.patterns.entries())
+    add('patterns', each.id, 75 - at * 4, () =>
+      `- ${day(each.timeMs)} ${patternHead(each)} ${sentences(each.summary, chars)}`.trimEnd(),
     );
   for (const [at, { text, timeMs, project }] of context.relatives.slice(0, RELATIVES).entries())
     add('relatives', text, 60 - at * 2, () => `- ${short(timeMs)} [${project}] ${sentences(text, chars)}`);

@@ -17,6 +17,17 @@ export interface NoteLine {
   queued: boolean;
 }
 
+/** A pattern as the context offers it. */
+export interface PatternLine extends NoteLine {
+  type: string;
+  /** How many words it shares with what is going on. */
+  fits: number;
+  uses: number;
+  /** The notes it was drawn from, and how many of them are not there any more. */
+  evidence: string[];
+  gone: number;
+}
+
 /** The project's own record. Revenues as it says them, null where it does not. */
 export interface RecordLine {
   status: string;
@@ -34,7 +45,7 @@ export interface ProjectContext {
   decisions: Decision[];
   facts: Said[];
   record: RecordLine | null;
-  patterns: NoteLine[];
+  patterns: PatternLine[];
   /** What relatives have decided and learnt, as far as it bears on this project. */
   relatives: (Said & { project: string })[];
 }
@@ -42,8 +53,8 @@ export interface ProjectContext {
 export type Noted = Document & { queued: boolean };
 
 /** By what they are made of, so that nothing ever has to be taken back: a project that nobody wrote in is put together once. */
-const made = new Lru<string, ProjectContext>(LIMITS.contextLines, ({ notes, steps, decisions, facts }) => {
-  return notes.length + steps.length + decisions.length + facts.length;
+const made = new Lru<string, ProjectContext>(LIMITS.contextLines, ({ notes, steps, decisions, facts, patterns }) => {
+  return notes.length + steps.length + decisions.length + facts.length + patterns.length;
 });
 
 /** Puts a project's documents, newest first, together with those of its relatives. */
@@ -77,9 +88,9 @@ function putTogether(own: Noted[], relatives: Document[], parent: string | null)
     patterns: [
       ...own.filter(({ kind }) => kind === 'pattern'),
       ...relatives
-        .filter((each) => each.kind === 'pattern' && fits(each, wordsOf(`${each.title} ${each.digest.summary}`)))
+        .filter((each) => each.kind === 'pattern' && fits(each, patternWords(each)))
         .map((each) => ({ ...each, queued: false })),
-    ].map(noteLine),
+    ].map((each) => patternLine(each, shared(patternWords(each).all, about.all))),
     relatives: relativesLines(relatives, fits),
   };
 }
@@ -108,6 +119,13 @@ function newestFirst<T extends Said>(lines: T[]): T[] {
 function noteLine({ id, title, kind, project, timeMs, digest, queued }: Noted): NoteLine {
   return { id, title, kind, project, timeMs, summary: digest.summary, queued };
 }
+
+function patternLine(pattern: Noted, fits: number): PatternLine {
+  const { type = '', evidence = [] } = pattern.digest.pattern ?? {};
+  return { ...noteLine(pattern), type, fits, uses: 0, evidence, gone: 0 };
+}
+
+const patternWords = ({ title, digest }: Document): Words => wordsOf(`${title} ${digest.summary}`);
 
 function recordLine({ status, priority, targetRevenue, currentRevenue, digest, timeMs }: Document): RecordLine {
   return { status, priority, targetRevenue, currentRevenue, summary: digest.summary, timeMs };

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Document, parseDocument } from './documents.js';
 import { explain, MemoryError, toMemoryError } from './errors.js';
@@ -5,7 +6,9 @@ import { objectId } from './hash.js';
 import { indexDocument } from './index-document.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
+
 import { commitMessage, type Named, newestPointers } from './message.js';
+import { mergedAgain } from './patterns.js';
 import { reach } from './points.js';
 import type { Change, CommitResult, Durable, Mirror, Origin, OutboxEntry, Tip } from './ports.js';
 import type { Sync } from './sync.js';
@@ -160,7 +163,7 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
   async function deliverGroup(step: Step, deadlineAt: number): Promise<{ settled: number; placed: number }> {
     const { tip, beforeMs, entries } = step;
     const { there, open, lost } = await sortOut(tip, entries);
-    for (const { entry, current } of lost) await durable.lost(entry.entry, current);
+    for (const { entry, current } of lost) await yieldTo(entry, current);
     // `LATEST.json` and what is served both need to know of what others did meanwhile.
     const followed = await follow(tip, beforeMs, there);
     // The mirror shows what had been sent without an answer: nobody has to doubt it any more.
@@ -177,7 +180,7 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
       if (result.outcome === 'unknown') throw result.cause;
       if (result.outcome === 'conflict') {
         const loser = open.find(({ path }) => path === result.path);
-        if (loser) await durable.lost(loser.entry, result.current);
+        if (loser) await yieldTo(loser, result.current);
         if (loser) lost.push({ entry: loser, current: result.current });
       }
       if (result.outcome !== 'committed') await mirror.settle(doubts).catch(() => {});
@@ -229,6 +232,29 @@ export function createDelivery({ origin, mirror, durable, sync, log }: DeliveryD
       else lost.push({ entry, current });
     }
     return { there, open, lost };
+  }
+
+  /** What stands at the origin wins. What was added to a pattern goes into it; anything else is kept as a conflict. */
+  async function yieldTo(entry: OutboxEntry, current: string | null): Promise<void> {
+    const again = current === null ? null : await patternAgain(entry, current);
+    if (again === null) return durable.lost(entry.entry, current);
+    // The new one first: a process that dies in between leaves two that say the same, and the second adds nothing.
+    if (again.save) await durable.queue(origin.name, [again.save]);
+    await durable.settled(again.instead);
+  }
+
+  /** One save `instead` of those of a pattern that wait, on what stands there now; none where that says it all. Null: it is none. */
+  async function patternAgain(first: OutboxEntry, current: string) {
+    if (documentOf(first).kind !== 'pattern') return null;
+    // Each was made on the one before it: the last has what they all say.
+    const all = (await durable.queued(origin.name)).filter((each) => each.path === first.path);
+    const last = all.at(-1) ?? first;
+    const contents = await origin.read([current, ...(first.expect === null ? [] : [first.expect])]);
+    const [standing, base] = [contents.get(current), first.expect === null ? null : contents.get(first.expect)];
+    const merged = standing && base !== undefined ? mergedAgain(last, standing, base) : null;
+    if (merged === null) return null;
+    const save = { ...last, saveId: randomUUID(), content: merged.content, expect: current, sent: false };
+    return { save: merged.same ? null : save, instead: all.map(({ entry }) => entry) };
   }
 
   /** Until the mirror shows these, whoever reads it has to ask the origin. */

@@ -96,7 +96,7 @@ export function parseDocument(source: Source): { document: Document; text: strin
   if (kind === 'pattern')
     digest.pattern = {
       type: line(data.type, LIMITS.tagChars).toLowerCase(),
-      evidence: lines(data.evidence),
+      evidence: linesOf(data.evidence, LIMITS.evidence),
       names: lines(data.names),
     };
   if (kind === 'checkpoint') digest.checkpoint = { commit: commitOf(data.commit), automatic: data.automatic === true };
@@ -276,9 +276,14 @@ function tagsOf(value: unknown): string[] {
 }
 
 function lines(value: unknown): string[] {
+  return linesOf(value, LIMITS.items);
+}
+
+/** A list of a note's front matter, or the lines of a text there. */
+export function linesOf(value: unknown, most = Number.POSITIVE_INFINITY): string[] {
   const list = Array.isArray(value) ? value : typeof value === 'string' ? value.split(/\r?\n/) : [];
   return list
-    .slice(0, LIMITS.items)
+    .slice(0, most)
     .map((item) => line(item, LIMITS.itemChars))
     .filter((item) => item !== '');
 }

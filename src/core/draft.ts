@@ -12,8 +12,11 @@ export interface Draft {
   body: string;
   /** A document to edit, and the blob id (or its beginning) it was read at. */
   edit?: { id: string; path: string; replaces: string };
-  /** A document at a fixed path, made or changed: fields that are not given stay, the text too where `keepBody`. */
-  record?: { path: string; keepBody: boolean };
+  /**
+   * Goes into what stands there when it is committed, or is made. A project's record: fields that are not given stay, the
+   * text too where `keepBody`. A pattern: into one that says the same, with what both say.
+   */
+  merge?: { as: 'record'; keepBody: boolean } | { as: 'pattern' };
 }
 
 export interface Receipt {
@@ -28,6 +31,8 @@ export interface Receipt {
   /** Empty while it is not known to be at the origin. */
   commit: string;
   blob: string;
+  /** It went into a document that stood there. */
+  merged: boolean;
   redactions: Redactions;
   /** State of each tier, and what went wrong on the way without costing the save. */
   tiers: { origin: 'saved' | 'queued' | 'unknown'; mirror: 'saved' | 'behind' };
@@ -42,6 +47,8 @@ export interface Pending {
   redactions: Redactions;
   /** Found in fields that an edit keeps. */
   keptRedactions: Redactions;
+  /** It goes into a document that stands there. */
+  merged: boolean;
   deadlineAt: number;
   signal?: AbortSignal;
   /** Answered: whatever comes later must not commit it. */
@@ -74,7 +81,9 @@ export async function redactDraft(draft: Draft): Promise<{ clean: Draft; redacti
       title: await one(fields.title),
       parent: fields.parent === undefined ? undefined : await one(fields.parent),
       summary: fields.summary === undefined ? undefined : await one(fields.summary),
+      type: fields.type === undefined ? undefined : await one(fields.type),
       tags: await many(fields.tags),
+      evidence: await many(fields.evidence),
       decisions: await many(fields.decisions),
       next_steps: await many(fields.next_steps),
       priority: fields.priority === undefined ? undefined : await one(fields.priority),
@@ -83,6 +92,29 @@ export async function redactDraft(draft: Draft): Promise<{ clean: Draft; redacti
     },
   };
   return { clean, redactions };
+}
+
+/** Those of the draft's fields that the caller gave. */
+export function givenFields(draft: Draft): Partial<Draft['fields']> {
+  return Object.fromEntries(Object.entries(draft.fields).filter(([, value]) => value !== undefined));
+}
+
+/** Fields that an edit keeps were never looked at where another program wrote them. */
+export async function withoutSecrets(
+  pending: Pending,
+  kept: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const clean: Record<string, unknown> = {};
+  pending.keptRedactions = {};
+  const one = async (value: unknown): Promise<unknown> => {
+    if (Array.isArray(value)) return Promise.all(value.map(one));
+    if (typeof value !== 'string') return value;
+    const { text, redactions } = await redact(value);
+    addRedactions(pending.keptRedactions, redactions);
+    return text;
+  };
+  for (const [name, value] of Object.entries(kept)) clean[name] = await one(value);
+  return clean;
 }
 
 function total(...counts: Redactions[]): Redactions {
@@ -107,6 +139,7 @@ export function receiptFor(
     project: pending.draft.fields.project,
     commit: tip?.commit ?? '',
     blob,
+    merged: pending.merged,
     redactions: total(pending.redactions, pending.keptRedactions),
     tiers: { origin: status === 'already saved' ? 'saved' : status, mirror },
     warnings,

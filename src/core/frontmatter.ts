@@ -38,7 +38,7 @@ export function withoutMatter(text: string): string {
 
 /** Fields that most notes have and nobody looks for by words: filters and headers say them. */
 const FACTS = new Set(
-  'time date created updated title tags project parent author client privacy key kind tokens_used'.split(' '),
+  'time date created updated title tags project parent author client privacy key kind evidence tokens_used'.split(' '),
 );
 
 /** A note's text as search reads it: its front matter keeps what it says (summary, decisions, fields of the note's own). */

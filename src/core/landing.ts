@@ -78,7 +78,7 @@ export function createLanding({ origin, mirror, durable, sync, healer, shelf, lo
     }
     for (const { pending, change } of prepared) {
       const { subject, client } = pending.caller;
-      const action = pending.draft.edit || pending.draft.record ? 'edit' : 'save';
+      const action = pending.draft.edit || pending.draft.merge ? 'edit' : 'save';
       void durable
         .audit({ origin: origin.name, subject, client, action, target: change.path })
         .catch((error) => log.warn('audit row not written', { why: explain(error) }));

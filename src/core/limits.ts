@@ -16,11 +16,16 @@ export const LIMITS = {
   contentBytes: 1024 * 1024,
   stdioMessageBytes: 32 * 1024 * 1024,
 
+  /** The text of a pattern, which is read whole where it may help: a lesson, not a report. */
+  patternBytes: 32 * 1024,
+
   // What a repository may hold.
   /** Larger files are listed and read from the origin, never indexed. */
   indexedBytes: 4 * 1024 * 1024,
   frontMatterChars: 512 * 1024,
   storedTitleChars: 200,
+  /** Sources of a pattern that are known to be there or gone; merged ones may have more. */
+  evidence: 200,
 
   // Answers.
   /** Of a list of all. */
@@ -38,7 +43,9 @@ export const LIMITS = {
 
   // The context of a project: notes whose steps and decisions are followed, patterns, relatives and notes of theirs.
   contextNotes: 200,
-  contextPatterns: 20,
+  contextPatterns: 500,
+  /** Patterns that are offered. */
+  contextOffered: 6,
   /** Lines of contexts that a process remembers. */
   contextLines: 80_000,
   contextRelatives: 8,
@@ -46,6 +53,16 @@ export const LIMITS = {
   /** Documents that came or changed since a commit, and that went, of all projects: each is looked at. */
   contextChanges: 500,
   contextGone: 50,
+
+  // Patterns that are saved: those whose texts are compared, and how much of the new one is.
+  patternsCompared: 8,
+  patternComparedChars: 4_000,
+  /** How long uses are collected before they are written. */
+  usesSettleMs: 1_000,
+  /** Patterns whose sources one verification looks for. */
+  verifiedPatterns: 10_000,
+  /** Uses that wait to be written. */
+  usesWaiting: 10_000,
 
   // Waiting.
   headConfirmMs: 700,

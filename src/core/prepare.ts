@@ -1,30 +1,26 @@
 import type { Caller } from './caller.js';
 import { composeNote, type NoteFields, notePath } from './compose.js';
 import { bodyHash, type Document, parseDocument } from './documents.js';
-import { cancelled, type Draft, keyTaken, type Pending, type Prepared, receiptFor, staleEdit } from './draft.js';
+import {
+  cancelled,
+  type Draft,
+  givenFields,
+  keyTaken,
+  type Pending,
+  type Prepared,
+  receiptFor,
+  staleEdit,
+  withoutSecrets,
+} from './draft.js';
 import { MemoryError, toMemoryError } from './errors.js';
 import { readFrontMatter } from './frontmatter.js';
 import { isBlob } from './hash.js';
 import { LIMITS } from './limits.js';
+import { createMerging, type Ground } from './merging.js';
 import type { Named } from './message.js';
-import type { Waiting } from './outbox.js';
 import { idOfPath } from './paths.js';
-import type { Change, Mirror, Origin, Tip, View } from './ports.js';
-import { addRedactions, redact } from './redact.js';
+import type { Change, Mirror, Origin, View } from './ports.js';
 import type { Sync } from './sync.js';
-
-/** What a group of saves is prepared on. */
-export interface Ground {
-  tip: Tip | null;
-  /** The mirror stands at `tip`. */
-  atHead: boolean;
-  /** `tip` was the head when the mirror was last confirmed; nobody has asked the origin now. */
-  presumed: boolean;
-  /** The origin cannot be asked: the mirror's word has to do. */
-  offline: boolean;
-  /** What waits for the origin; empty where it has just been sent. */
-  queue: Waiting[];
-}
 
 /** A save would be answered without a commit, by a head that is only presumed: it has to be asked for. */
 export class Presumed extends Error {}
@@ -46,8 +42,8 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
       if (pending.answered) continue;
       try {
         if (pending.signal?.aborted) throw cancelled();
-        const change = pending.draft.record
-          ? await recordChange(pending, ground)
+        const change = pending.draft.merge
+          ? await mergeChange(pending, ground, prepared)
           : pending.draft.edit
             ? await editChange(pending, ground)
             : await newChange(pending, ground, keys);
@@ -87,14 +83,17 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
       client: caller.client,
     };
     const path = notePath('sessions', fields.project, lastStampMs, fields.title);
-    if (ground.tip !== null && (await sync.leavesOut(ground.tip.commit, path))) {
-      throw new MemoryError(
-        'refused',
-        "The repository's `.strataignore` leaves out the place where this note would go, so it would never be found. Nothing was saved.",
-        'Change `.strataignore`, or use another project or title.',
-      );
-    }
+    await refuseLeftOut(ground, path);
     return { path, content: composeNote(fields, draft.body), expect: null, coined: true };
+  }
+
+  async function refuseLeftOut({ tip }: Ground, path: string): Promise<void> {
+    if (tip === null || !(await sync.leavesOut(tip.commit, path))) return;
+    throw new MemoryError(
+      'refused',
+      "The repository's `.strataignore` leaves out the place where this note would go, so it would never be found. Nothing was saved.",
+      'Change `.strataignore`, or use another project or title.',
+    );
   }
 
   /** Null where the mirror cannot say: its failing is no reason not to save. */
@@ -170,27 +169,17 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     );
   }
 
-  /** A record has no `replaces`: what is given goes over whatever stands there now. */
-  async function recordChange(pending: Pending, ground: Ground): Promise<Change> {
-    const { caller, draft } = pending;
-    const { path, keepBody } = draft.record as NonNullable<Draft['record']>;
-    const standing = await standingAt(ground, caller, path);
-    const stored = standing === null ? '' : new TextDecoder().decode(standing.bytes);
-    const { data, body } = readFrontMatter(stored);
-    const kept = await withoutSecrets(pending, data);
-    const title = typeof data.title === 'string' ? data.title : draft.fields.title;
-    const time = data.time instanceof Date ? data.time : new Date();
-    const fields = {
-      ...givenFields(draft),
-      title,
-      project: draft.fields.project,
-      time,
-      updated: new Date(),
-      author: caller.subject,
-      client: caller.client,
-    };
-    const content = composeNote(fields, keepBody ? body : draft.body, kept, [stored]);
-    return { path, content, expect: standing?.blob ?? null };
+  /** What goes into what stands there now; null, and answered, where that says all of it. */
+  async function mergeChange(pending: Pending, ground: Ground, prepared: Prepared[]): Promise<Change | null> {
+    const change = await merging.change(pending, ground, prepared);
+    if (!('same' in change)) return change;
+    const { path, blob } = change.same;
+    const queued = ground.queue.findLast(({ document }) => document.path === path);
+    if (!queued && ground.presumed) throw new Presumed();
+    const status = queued ? (queued.entry.sent ? 'unknown' : 'queued') : 'already saved';
+    const tip = queued ? null : (ground.tip ?? { commit: '' });
+    pending.resolve(receiptFor(pending, path, blob, tip, status, queued ? 'behind' : 'saved', []));
+    return null;
   }
 
   async function editChange(pending: Pending, ground: Ground): Promise<Change | null> {
@@ -254,6 +243,8 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     return null;
   }
 
+  const merging = createMerging({ origin, ask, standingAt, refuseLeftOut });
+
   return { prepare };
 }
 
@@ -275,33 +266,14 @@ function isSame(pending: Pending, document: Document, content: Uint8Array): bool
   return same;
 }
 
-function givenFields(draft: Draft): Partial<Draft['fields']> {
-  return Object.fromEntries(Object.entries(draft.fields).filter(([, value]) => value !== undefined));
-}
-
-/** Fields that an edit keeps were never looked at where another program wrote them. */
-async function withoutSecrets(pending: Pending, kept: Record<string, unknown>): Promise<Record<string, unknown>> {
-  const clean: Record<string, unknown> = {};
-  pending.keptRedactions = {};
-  const one = async (value: unknown): Promise<unknown> => {
-    if (Array.isArray(value)) return Promise.all(value.map(one));
-    if (typeof value !== 'string') return value;
-    const { text, redactions } = await redact(value);
-    addRedactions(pending.keptRedactions, redactions);
-    return text;
-  };
-  for (const [name, value] of Object.entries(kept)) clean[name] = await one(value);
-  return clean;
-}
-
 /** What the commit says of a prepared save. */
 export function nameOf({ pending, change }: Prepared): Named {
-  const { fields, edit, record } = pending.draft;
+  const { fields, edit, merge } = pending.draft;
   return {
     path: change.path,
     project: fields.project,
     title: fields.title,
     client: pending.caller.client,
-    isNew: !edit && !record,
+    isNew: !edit && !merge,
   };
 }

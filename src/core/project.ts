@@ -4,7 +4,8 @@ import { LIMITS } from './limits.js';
 export const INBOX = 'inbox';
 
 const KIND_FOLDERS = new Set(['sessions', 'checkpoints', 'patterns', 'projects']);
-const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/;
+/** Names that Windows keeps to itself. */
+export const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/;
 
 /** What is known of a project beside its notes. */
 export interface ProjectRecord {

@@ -10,6 +10,7 @@ import type { Reader } from './reader.js';
 import type { Semantics } from './searcher.js';
 import type { Shelf } from './shelf.js';
 import type { Sync } from './sync.js';
+import type { Uses } from './uses.js';
 import type { Verify } from './verify.js';
 import type { Workplace } from './workplace.js';
 import type { Writer } from './writer.js';
@@ -34,6 +35,8 @@ export interface Services {
   semantics: Semantics | null;
   /** How far embedding is; null where it is switched off. */
   embedding: Pick<Embedding, 'describe'> | null;
+  /** How often patterns were of use. */
+  uses: Uses;
   workplace: Workplace;
   jobs: Jobs;
 }

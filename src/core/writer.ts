@@ -107,6 +107,7 @@ export function createWriter(dependencies: WriterDependencies) {
         draft,
         redactions,
         keptRedactions: {},
+        merged: false,
         deadlineAt: startedAt + saveDeadlineMs,
         signal,
         answered: false,

@@ -4,6 +4,7 @@ import { loadContext } from './load-context.js';
 import { memoryStatus } from './memory-status.js';
 import type { Operation } from './operation.js';
 import { readMemory } from './read-memory.js';
+import { savePattern } from './save-pattern.js';
 import { saveSession } from './save-session.js';
 import { searchMemory } from './search-memory.js';
 import { syncNow } from './sync-now.js';
@@ -20,6 +21,7 @@ export const OPERATIONS = [
   verifyWithGithub,
   memoryStatus,
   syncNow,
+  savePattern,
   listProjects,
   updateProject,
 ] as unknown as readonly Operation[];

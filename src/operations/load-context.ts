@@ -8,8 +8,10 @@ import { type Document, KINDS, type Kind } from '../core/documents.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
+import { offeredPatterns, patternHead } from '../core/patterns.js';
 import type { Reading } from '../core/ports.js';
 import type { Consistency } from '../core/reader.js';
+import { goneSources } from './gone-sources.js';
 import { budget, type Context, consistency, defineOperation, provenance, unconfirmed } from './operation.js';
 import { nearestProjects } from './unknown-project.js';
 
@@ -60,7 +62,16 @@ const output = z.object({
       timeMs: z.number(),
     })
     .nullable(),
-  patterns: z.array(note),
+  patterns: z.array(
+    note.extend({
+      type: z.string(),
+      fits: z.number(),
+      uses: z.number(),
+      evidence: z.array(z.string()),
+      /** Of them, so many are not there any more. */
+      gone: z.number(),
+    }),
+  ),
   relatives: z.array(z.object({ ...said, project: z.string() })),
   /** What changed since a point, instead of all that is above; null where none was named. */
   changes: z
@@ -137,11 +148,16 @@ export const loadContext = defineOperation({
       ...found.map((document) => ({ ...document, queued: false })),
     ];
     const near = own.length > 0 ? value : await relativesHere(named, context);
+    const made = contextOf(own, near.relatives, near.parent);
+    const uses = await services.uses.of(made.patterns.map(({ id }) => id));
+    const patterns = offeredPatterns(made.patterns, uses);
+    const gone = await goneSources(patterns, context);
     return {
       project: named,
       // A queued edit is of a note that is counted.
       total: value.total + held.length - (value.found.length - found.length),
-      ...contextOf(own, near.relatives, near.parent),
+      ...made,
+      patterns: patterns.map((each) => ({ ...each, gone: gone.get(each.id)?.length ?? 0 })),
       changes: null,
       unconfirmed: await services.outbox.unconfirmed(),
       others: nearFirst(value.others, value.near).slice(0, 10),
@@ -181,7 +197,16 @@ export const loadContext = defineOperation({
       ({ text }) => text,
     );
   },
+
+  told(text, answer, { services }) {
+    services.uses.count(offered(text, answer));
+  },
 });
+
+/** What was shown of a pattern's line is a use of it; one that did not fit the budget was not offered. */
+function offered(text: string | null, { patterns }: z.infer<typeof output>): string[] {
+  return patterns.filter((each) => text === null || text.includes(patternHead(each))).map(({ id }) => id);
+}
 
 /** Those of a project that no note speaks of yet: the checkout knows what it is a submodule of. */
 async function relativesHere(project: string, { services, caller, parent: parentOf }: Context) {

@@ -46,6 +46,8 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O = unknown> {
   run(input: z.infer<I>, context: Context): Promise<O>;
   /** The answer as Markdown, made for a model. */
   format(output: O, input: z.infer<I>): string | Promise<string>;
+  /** Is told what the caller was given: the text, or null where that was the whole output as data. */
+  told?(text: string | null, output: O, context: Context): void;
   /** Bytes that text cannot carry. */
   attachment?(output: O): { uri: string; mimeType: string; blob: string } | null;
 }

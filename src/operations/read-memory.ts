@@ -7,8 +7,9 @@ import { pathOfId } from '../core/paths.js';
 import type { Provenance } from '../core/provenance.js';
 import type { Consistency } from '../core/reader.js';
 import { headingOf } from '../search/markdown.js';
+import { goneSources } from './gone-sources.js';
 import { asOf, asOfAnswer, type Context, consistency, defineOperation, provenance } from './operation.js';
-import { unknownId } from './unknown-id.js';
+import { meantId, unknownId } from './unknown-id.js';
 
 export const readMemory = defineOperation({
   name: 'read_memory',
@@ -32,6 +33,8 @@ export const readMemory = defineOperation({
     text: z.string(),
     /** The exact bytes, where they are not UTF-8 text. */
     base64: z.string().nullable(),
+    /** Of a pattern: how often it was of use, how many notes it was drawn from, and which of them are not there any more. */
+    pattern: z.object({ uses: z.number(), sources: z.number(), gone: z.array(z.string()) }).nullable(),
     asOf: asOfAnswer,
     provenance,
   }),
@@ -60,8 +63,16 @@ export const readMemory = defineOperation({
       return { ...answerOf({ ...document, content }, input.section, LOST), id: name };
     }
     const held = await services.held.get(caller, id.replace(/\.md$/, ''));
-    if (held)
-      return answerOf({ ...held.document, content: held.content }, input.section, held.queued ? IN_OUTBOX : IN_PROCESS);
+    if (held) {
+      const found = { ...held.document, content: held.content };
+      return answerOf(
+        found,
+        input.section,
+        held.queued ? IN_OUTBOX : IN_PROCESS,
+        null,
+        await patternOf(found, context),
+      );
+    }
     const { value, provenance: from } = await services.reader.read(
       caller,
       input.consistency,
@@ -73,16 +84,14 @@ export const readMemory = defineOperation({
           (await reading.get(caller, id.trim()));
         if (found) return { ...found, content: found.content ?? (await reading.content(found)) };
         const ids = await reading.ids(caller);
-        // A Mac writes names decomposed (NFD); nobody types them so.
-        const wanted = id.normalize('NFC');
-        const same = ids.filter((each) => each.normalize('NFC') === wanted || each.endsWith(`/${id}`));
-        const only = same.length === 1 && same[0] !== undefined ? await reading.get(caller, same[0]) : null;
+        const meant = meantId(id, ids);
+        const only = meant === null ? null : await reading.get(caller, meant);
         if (only) return { ...only, content: only.content ?? (await reading.content(only)) };
         throw unknownId(id, ids);
       },
       { name: 'read_memory', input: id },
     );
-    return answerOf(value, input.section, from);
+    return answerOf(value, input.section, from, null, await patternOf(value, context));
   },
 
   format(output, input) {
@@ -96,16 +105,26 @@ export const readMemory = defineOperation({
       `blob ${output.blob}`,
       kilobytes(output.bytes),
     ];
+    if (output.pattern !== null) facts.push(`used ${output.pattern.uses}×`);
     if (output.section !== null) facts.push('one section');
     if (output.reason !== null) facts.push(`doubtful: ${output.reason}`);
     if (output.base64 !== null) facts.push('its exact bytes are attached');
     const whole = named ? '' : `\n${fence(`id: ${output.id}`, 'stored id')}`;
+    const { sources, gone } = output.pattern ?? { sources: 0, gone: [] };
+    const lost =
+      gone.length === 0
+        ? ''
+        : `\n${gone.length} of its ${sources} sources ${gone.length === 1 ? 'is' : 'are'} not there any more:\n${fence(gone.map((id) => `- \`${id}\``).join('\n'), 'stored ids')}`;
     const { tier } = output.provenance;
     const from = [IN_PROCESS.tier, IN_OUTBOX.tier, LOST.tier].includes(tier) ? tier : provenanceLine(output.provenance);
     const { asOf: then } = output;
     const isNow = then?.commit === output.provenance.commit;
     const as = then === null ? '' : `${asOfLine(then)}${isNow ? '' : ', not now'} · `;
-    return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}\n${as}${from}`;
+    return `${facts.join(' · ')}\n${fence(output.text, 'stored note')}${whole}${lost}\n${as}${from}`;
+  },
+
+  told(_, { id, pattern }, { services }) {
+    if (pattern !== null) services.uses.count([id]);
   },
 
   attachment(output) {
@@ -113,6 +132,17 @@ export const readMemory = defineOperation({
     return { uri: `memory://${encodeURI(output.id)}`, mimeType: 'application/octet-stream', blob: output.base64 };
   },
 });
+
+/** What is known of a pattern beside its text: how often it was of use, and which of its sources are gone. */
+async function patternOf({ id, kind, digest }: Document, context: Context): Promise<Answer['pattern']> {
+  if (kind !== 'pattern') return null;
+  const evidence = digest.pattern?.evidence ?? [];
+  const uses = (await context.services.uses.of([id])).get(id) ?? 0;
+  const gone = (await goneSources([{ id, evidence }], context)).get(id) ?? [];
+  return { uses, sources: evidence.length, gone };
+}
+
+type Answer = ReturnType<typeof answerOf>;
 
 /** Where an EPHEMERAL note comes from: no tier has it. */
 const IN_PROCESS: Provenance = {
@@ -165,6 +195,7 @@ function answerOf(
   section: string | undefined,
   from: Provenance,
   then: z.infer<typeof asOfAnswer> = null,
+  pattern: { uses: number; sources: number; gone: string[] } | null = null,
 ) {
   const { text } = decodeText(found.content);
   const exact = Buffer.from(text, 'utf8').equals(found.content);
@@ -180,6 +211,7 @@ function answerOf(
     section: part.title,
     text: part.text,
     base64: exact || section !== undefined ? null : Buffer.from(found.content).toString('base64'),
+    pattern,
     asOf: then,
     provenance: from,
   };

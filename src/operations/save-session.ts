@@ -6,8 +6,8 @@ import { redactionsLine } from '../core/format.js';
 import { cleanId, cleanLine, cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { pathOfId } from '../core/paths.js';
-import { redact } from '../core/redact.js';
 import type { Services } from '../core/services.js';
+import { cleanLines, cleanNote, HEADINGS, projectToSaveIn } from './note-input.js';
 import { defineOperation } from './operation.js';
 import { unknownId } from './unknown-id.js';
 
@@ -70,23 +70,9 @@ export const saveSession = defineOperation({
         : null,
   },
 
-  async run(input, { services, caller, signal, project, parent }) {
-    const title = cleanLine('title', input.title);
-    const body = cleanText('content', input.content);
-    if (title === '' || body.trim() === '')
-      throw new MemoryError(
-        'invalid_input',
-        `\`${title === '' ? 'title' : 'content'}\` is empty. Nothing was saved.`,
-        'Give it some text.',
-      );
-    const bytes = Buffer.byteLength(body);
-    if (bytes > LIMITS.contentBytes) {
-      throw new MemoryError(
-        'invalid_input',
-        `\`content\` has ${bytes} bytes; at most ${LIMITS.contentBytes} can be saved in one note. Nothing was saved.`,
-        'Save the essence, or several notes.',
-      );
-    }
+  async run(input, context) {
+    const { services, caller, signal, parent } = context;
+    const { title, body } = cleanNote('title', input.title, input.content);
     if (input.privacy === 'PRIVATE') {
       throw new MemoryError(
         'refused',
@@ -96,25 +82,16 @@ export const saveSession = defineOperation({
     }
     const edit = editOf(input.id, input.replaces);
     if (edit && input.replaces === undefined) throw await replacesMissing(services, caller, edit.id);
-    const named = await project(input.project);
-    // The project becomes a folder's name: there a secret cannot be taken out of it.
-    if (input.project !== undefined && Object.keys((await redact(input.project)).redactions).length > 0)
-      throw new MemoryError(
-        'refused',
-        'The project name holds a secret. Nothing was saved.',
-        'Give a name without it, like owner/repo.',
-      );
-    const lines = (name: string, items: string[] | undefined) =>
-      items?.map((each) => cleanLine(name, each)).filter((each) => each !== '');
+    const named = await projectToSaveIn(input.project, context);
     const fields = {
       title,
       project: named,
       // An edited note keeps its own.
       parent: edit ? undefined : await parent(named),
       summary: input.summary === undefined ? undefined : cleanLine('summary', input.summary),
-      tags: lines('tags', input.tags)?.map((tag) => tag.toLowerCase()),
-      decisions: lines('decisions', input.decisions),
-      next_steps: lines('next_steps', input.next_steps),
+      tags: cleanLines('tags', input.tags)?.map((tag) => tag.toLowerCase()),
+      decisions: cleanLines('decisions', input.decisions),
+      next_steps: cleanLines('next_steps', input.next_steps),
       priority: input.priority,
       status: input.status === undefined ? undefined : cleanLine('status', input.status),
       privacy: input.privacy,
@@ -147,8 +124,13 @@ export const saveSession = defineOperation({
       if (!edit || toMemoryError(error).code !== 'not_found') throw error;
       throw await noSuchNote(services, caller, edit.id);
     });
+    if (receipt.status !== 'already saved') {
+      const { decisions = [], next_steps: steps = [], summary = '' } = fields;
+      services.uses.cited(caller, [title, body, summary, ...decisions, ...steps]);
+    }
     const { reads, saves } = services.origin.branch();
-    return { ...receipt, beside: reads === saves ? '' : saves };
+    const { merged: _, ...saved } = receipt;
+    return { ...saved, beside: reads === saves ? '' : saves };
   },
 
   format(receipt, input) {
@@ -169,13 +151,6 @@ export const saveSession = defineOperation({
     return parts.filter((part) => part !== '').join(' · ');
   },
 });
-
-const HEADINGS = {
-  saved: 'Saved',
-  'already saved': 'Already saved',
-  queued: 'QUEUED, not saved yet: kept on this machine, sent when the origin answers',
-  unknown: 'UNKNOWN whether it was saved: sent, the answer was lost; kept on this machine until that is settled',
-} as const;
 
 function editOf(
   id: string | undefined,

@@ -13,3 +13,10 @@ export function unknownId(id: string, ids: Iterable<string>, what = 'There is no
       : 'Find ids with search_memory or list_sessions.',
   );
 }
+
+/** The id that is meant: in full, in other Unicode (a Mac writes names decomposed; nobody types them so), or its last part where only one has that. */
+export function meantId(id: string, ids: string[]): string | null {
+  const wanted = id.normalize('NFC');
+  const same = ids.filter((each) => each.normalize('NFC') === wanted || each.endsWith(`/${id}`));
+  return same.length === 1 ? (same[0] ?? null) : null;
+}

@@ -83,7 +83,7 @@ export const updateProject = defineOperation({
       {
         fields: { title: named, project: named, status, priority, target_revenue, current_revenue },
         body: input.note === undefined ? '' : cleanText('note', input.note),
-        record: { path: `projects/${named}.md`, keepBody: input.note === undefined },
+        merge: { as: 'record', keepBody: input.note === undefined },
       },
       signal,
     );

@@ -4,6 +4,7 @@ import { fence } from '../core/format.js';
 import { cleanId, cleanLine } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { projectName } from '../core/project.js';
+import { goneSources } from './gone-sources.js';
 import { defineOperation } from './operation.js';
 import { unknownId } from './unknown-id.js';
 import { nearestProjects, unknownProject } from './unknown-project.js';
@@ -29,6 +30,8 @@ export const verifyWithGithub = defineOperation({
     repaired: z.number(),
     /** Names like the project's, where it has no notes; null where it has, or none was named. */
     near: z.array(z.string()).nullable(),
+    /** Patterns that were drawn from notes which are not there any more. */
+    orphaned: z.array(z.object({ id: z.string(), gone: z.array(z.string()) })),
     /** What to know besides. */
     notes: z.array(z.string()),
   }),
@@ -62,8 +65,19 @@ export const verifyWithGithub = defineOperation({
               nearestProjects(reading, caller, scope.project),
             )
           ).value;
+    const filter = { kinds: ['pattern' as const], projects: scope.project === undefined ? undefined : [scope.project] };
+    const patterns = await services.reader.read(caller, 'fast', 'fast', (reading) =>
+      reading.list(caller, filter, { limit: LIMITS.verifiedPatterns }),
+    );
+    const orphaned = await goneSources(
+      patterns.value
+        .filter(({ id }) => scope.id === undefined || scope.id === id)
+        .map(({ id, digest }) => ({ id, evidence: digest.pattern?.evidence ?? [] })),
+      { services, caller },
+    );
     return {
       origin: services.origin.name,
+      orphaned: [...orphaned].map(([id, gone]) => ({ id, gone })),
       near,
       commit: head?.commit ?? '',
       tree: head?.tree ?? '',
@@ -72,16 +86,28 @@ export const verifyWithGithub = defineOperation({
     };
   },
 
-  format({ commit, tree, checked, hashed, kept, differences, repaired, near, notes }, input) {
+  format({ commit, tree, checked, hashed, kept, differences, repaired, near, orphaned, notes }, input) {
     if (near !== null && input.project !== undefined && differences.length === 0)
       return unknownProject(projectName(input.project), near);
     const at = commit === '' ? 'an origin without commits' : `commit ${commit.slice(0, 12)}, tree ${tree.slice(0, 12)}`;
+    const lost = orphanedLines(orphaned);
     const base = `${checked} documents compared with ${at}${notes.map((each) => ` (${each})`).join('')}: `;
     if (differences.length === 0)
-      return `${base}all equal; ${hashed} hashed to their blob id${kept > 0 ? `, ${kept} kept at the origin only` : ''}.`;
+      return `${base}all equal; ${hashed} hashed to their blob id${kept > 0 ? `, ${kept} kept at the origin only` : ''}.${lost}`;
     const list = differences.slice(0, LIMITS.reportedProblems).map(({ path, fault }) => `- ${fault}: \`${path}\``);
     const more = differences.length > list.length ? `\n…and ${differences.length - list.length} more` : '';
     const done = input.repair ? `${repaired} repaired.` : 'Call again with repair=true to fetch them anew.';
-    return `${base}${differences.length} differed. ${done}\n${fence(list.join('\n') + more, 'stored paths')}`;
+    return `${base}${differences.length} differed. ${done}\n${fence(list.join('\n') + more, 'stored paths')}${lost}`;
   },
 });
+
+/** Empty where every pattern still has its sources. */
+function orphanedLines(orphaned: { id: string; gone: string[] }[]): string {
+  if (orphaned.length === 0) return '';
+  const lines = orphaned
+    .slice(0, LIMITS.reportedProblems)
+    .map(({ id, gone }) => `- \`${id}\`: ${gone.map((each) => `\`${each}\``).join(', ')}`);
+  const more = orphaned.length > lines.length ? `\n…and ${orphaned.length - lines.length} more` : '';
+  const which = orphaned.length === 1 ? '1 pattern points' : `${orphaned.length} patterns point`;
+  return `\n${which} at notes that are not there any more:\n${fence(lines.join('\n') + more, 'stored ids')}`;
+}

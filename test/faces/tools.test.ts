@@ -149,6 +149,10 @@ test('what every operation gives is what its output schema says', async () => {
   for (const each of [id, held]) await run('read_memory', { id: each });
   await run('search_memory', { query: 'edited only' });
   await run('search_memory', { query: 'edited only', relatives: true });
+  const pattern = { name: 'A lesson', type: 'fix', content: 'Do it so.', evidence: [id], tags: ['tag'] };
+  const { id: lesson } = await run('save_pattern', pattern);
+  await run('save_pattern', { ...pattern, content: 'And then so.' });
+  await run('read_memory', { id: lesson });
   for (const name of empty) await run(name, {});
   await run('verify_with_github', { id, repair: true });
 });

@@ -60,7 +60,15 @@ const context = {
       timeMs,
     }),
   ),
-  patterns: fc.array(note, { maxLength: 8 }),
+  patterns: fc.array(
+    fc
+      .tuple(
+        note,
+        fc.record({ type: text(60), fits: fc.nat(), uses: fc.nat(), evidence: fc.array(text(300)), gone: fc.nat() }),
+      )
+      .map(([named, more]) => ({ ...named, ...more })),
+    { maxLength: 8 },
+  ),
   relatives: fc.array(fc.record({ ...said, project: text(200) }), { maxLength: 10 }),
   changes: fc.option(
     fc.record({

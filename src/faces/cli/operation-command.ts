@@ -38,8 +38,11 @@ export function commandOf(operation: Operation): Command {
       const services = await context.services();
       const found = projectFinder(services, context.project, async () => [context.folder]);
       const { caller, signal, progress } = context;
-      const output = await operation.run(input, { services, caller, signal, progress, ...found });
-      context.out(context.json ? JSON.stringify(output, null, 2) : await operation.format(output, input));
+      const asked = { services, caller, signal, progress, ...found };
+      const output = await operation.run(input, asked);
+      const text = context.json ? null : await operation.format(output, input);
+      context.out(text ?? JSON.stringify(output, null, 2));
+      operation.told?.(text, output, asked);
       return 0;
     },
   };

@@ -91,8 +91,10 @@ async function call(
   progress: Context['progress'],
 ): Promise<CallToolResult> {
   const input = parseInput(operation, given);
-  const output = await operation.run(input, await contextOf(server, options, operation.scope, signal, progress));
+  const context = await contextOf(server, options, operation.scope, signal, progress);
+  const output = await operation.run(input, context);
   const text = await operation.format(output, input);
+  operation.told?.(text, output, context);
   const attached = operation.attachment?.(output) ?? null;
   return {
     content: [
@@ -114,8 +116,11 @@ export async function runText(
   const operation = OPERATIONS.find((each) => each.name === name) as Operation;
   try {
     const parsed = parseInput(operation, input);
-    const output = await operation.run(parsed, await contextOf(server, options, operation.scope, signal, () => {}));
-    return await operation.format(output, parsed);
+    const context = await contextOf(server, options, operation.scope, signal, () => {});
+    const output = await operation.run(parsed, context);
+    const text = await operation.format(output, parsed);
+    operation.told?.(text, output, context);
+    return text;
   } catch (error) {
     const { message, hint } = toMemoryError(error);
     throw new McpError(ErrorCode.InvalidParams, `${message} ${hint}`);
