@@ -19,6 +19,7 @@ const CALLS: [string, Record<string, unknown>][] = [
   ['verify_with_github', {}],
   ['memory_status', {}],
   ['sync_now', {}],
+  ['save_pattern', { name: 'Sail at high water', type: 'rule', content: 'Wait for noon.' }],
   ['update_project', { project: 'test/project', status: 'active', target_revenue: 10 }],
   ['list_projects', {}],
   ['read_memory', { id: 'projects/test/project' }],
