@@ -45,9 +45,12 @@ export function byNote(shown: ChangeLine[]): string {
     .join('\n');
 }
 
-/** `since commit 3f2a91c04d (2026-11-18 09:30 UTC)`. */
-export function sinceLine({ commit, sinceMs }: Changes): string {
+/** `since commit 3f2a91c04d (2026-11-18 09:30 UTC)`, `since checkpoint …k3x9 (2026-11-18 09:30 UTC)`. */
+export function sinceLine({ commit, sinceMs, checkpoint }: Changes): string {
   const time = sinceMs === null ? '' : `${minute(sinceMs)} UTC`;
+  // Its whole name is stored text, and whoever asks has it: the end tells which.
+  const mark = /-([0-9a-z]{4})$/.exec(checkpoint ?? '')?.[1];
+  if (checkpoint !== null) return `since checkpoint${mark === undefined ? '' : ` …${mark}`} (${time})`;
   if (commit === null) return `since ${time}`;
   return `since commit ${commit.slice(0, 10)}${time === '' ? '' : ` (${time})`}`;
 }

@@ -1,6 +1,6 @@
 import type { AsOf, Then } from './as-of.js';
 import type { Caller } from './caller.js';
-import type { Document } from './documents.js';
+import { type Document, isAutomatic } from './documents.js';
 import { MemoryError, toMemoryError } from './errors.js';
 import type { Held } from './held.js';
 import { cleanTime } from './input.js';
@@ -33,6 +33,8 @@ export interface Changes {
   commit: string | null;
   /** The commit's time, or the one that was asked for, in ms since 1970; null where the commit is the head: nothing was asked. */
   sinceMs: number | null;
+  /** The id of the checkpoint that was asked for, whose time it is then; null where none was. */
+  checkpoint: string | null;
   /** Newest first. */
   notes: NoteChange[];
   /** Changes that are not looked at: there are too many. */
@@ -72,21 +74,26 @@ export async function pointOf(
   }
 }
 
-/** What differs in a project between a point of the past and now, within a snapshot of now. */
+/**
+ * What differs in a project between a point of the past and now, within a snapshot of now; but for `except`, the path of the
+ * checkpoint that is compared with, and for those that the schedule has made, which say nothing new.
+ */
 export async function changesOf(
   asOf: AsOf,
   caller: Caller,
   reading: Reading,
   then: Then,
   project: string,
-): Promise<Changes> {
+  except?: string,
+): Promise<Omit<Changes, 'checkpoint'>> {
   const now = await reading.paths(caller);
   const all = [...now].filter(([path, blob]) => then.entries.get(path)?.blob !== blob).map(([path]) => ({ path }));
   const gone = [...then.entries.keys()].filter((path) => !now.has(path)).map((path) => ({ path }));
   const notes: NoteChange[] = [];
   for (const { path } of newestFirst(all).slice(0, LIMITS.contextChanges)) {
     const document = await reading.get(caller, idOfPath(path));
-    if (document === null || document.project !== project) continue;
+    if (document === null || document.project !== project || path === except) continue;
+    if (isAutomatic(document) && !then.entries.has(path)) continue;
     const before = then.entries.has(path) ? await asOf.document(caller, reading, then, idOfPath(path)) : null;
     notes.push(changeOf(document, before?.document ?? null));
   }

@@ -30,6 +30,9 @@ export interface NoteFields {
   author: string;
   client: string;
   key?: string;
+  /** Of a checkpoint: the commit it was made on, and that the schedule made it. */
+  commit?: string;
+  automatic?: true;
 }
 
 const encoder = new TextEncoder();

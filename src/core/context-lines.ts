@@ -22,6 +22,7 @@ export interface ContextLine {
   worth: number;
 }
 
+const CHECKPOINT = '(checkpoint: since=its id compares)';
 const RELATIVES = 8;
 
 /**
@@ -50,17 +51,23 @@ export function contextLines(context: ProjectContext, chars: number, most: numbe
   };
   for (const [age, note] of context.notes.entries()) {
     const { id, title, timeMs, summary, queued } = note;
-    const name = () => `- ${day(timeMs)} **${title}** \`${id}\`${queued ? ' (queued)' : ''}`;
+    const marks = [id === context.checkpoint?.id ? CHECKPOINT : '', queued ? '(queued)' : '']
+      .map((mark) => mark && ` ${mark}`)
+      .join('');
+    const name = () => `- ${day(timeMs)} **${title}** \`${id}\`${marks}`;
     const brief = () => (summary === '' ? name() : `${name()}\n  ${sentences(summary, chars)}`);
     if (age < 3) add('now', id, age === 0 ? 200 : 66 - age * 4, brief);
-    else
-      add(
-        'older',
-        id,
-        45 - Math.min(age, 40) / 2,
-        () => `- ${short(timeMs)} ${title} \`${id}\`${queued ? ' (queued)' : ''}`,
-      );
+    else add('older', id, 45 - Math.min(age, 40) / 2, () => `- ${short(timeMs)} ${title} \`${id}\`${marks}`);
   }
+  const { checkpoint } = context;
+  // Its own name is enough to find it by.
+  if (checkpoint && !ages.has(checkpoint.id))
+    add(
+      'older',
+      checkpoint.id,
+      50,
+      () => `- ${short(checkpoint.timeMs)} \`${checkpoint.id.split('/').pop()}\` ${CHECKPOINT}`,
+    );
   for (const { id, text, from, timeMs, sinceMs } of context.steps) {
     add('next', text, 99 - place('next', from, 4, 1), () => {
       const since = day(sinceMs) === day(timeMs) ? '' : ` (since ${short(sinceMs)})`;

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Document, Kind } from './documents.js';
+import type { Caller } from './caller.js';
+import { type Document, isAutomatic, type Kind } from './documents.js';
 import { LIMITS } from './limits.js';
 import { type Decision, decisionsOf, type Loop, latestFacts, openLoops, type Said } from './loops.js';
 import { Lru } from './lru.js';
+import type { View } from './ports.js';
 import { shared, type Words, wordsOf } from './words.js';
 
 /** A note as the context names it. */
@@ -48,6 +50,8 @@ export interface ProjectContext {
   patterns: PatternLine[];
   /** What relatives have decided and learnt, as far as it bears on this project. */
   relatives: (Said & { project: string })[];
+  /** The newest checkpoint. */
+  checkpoint: NoteLine | null;
 }
 
 export type Noted = Document & { queued: boolean };
@@ -68,8 +72,14 @@ export function contextOf(own: Noted[], relatives: Document[], parent: string | 
   return found;
 }
 
-function putTogether(own: Noted[], relatives: Document[], parent: string | null): ProjectContext {
+function putTogether(all: Noted[], others: Document[], parent: string | null): ProjectContext {
+  // What the schedule makes is drawn from here: it would come back as news.
+  const [own, relatives] = [all, others].map((each) => each.filter((one) => !isAutomatic(one))) as [
+    Noted[],
+    Document[],
+  ];
   const sessions = own.filter(({ kind }) => kind !== 'project' && kind !== 'pattern');
+  const checkpoint = all.find(({ kind }) => kind === 'checkpoint');
   const record = own.find(({ kind }) => kind === 'project');
   const oldestFirst = sessions.toReversed();
   const decisions = decisionsOf(oldestFirst);
@@ -92,6 +102,7 @@ function putTogether(own: Noted[], relatives: Document[], parent: string | null)
         .map((each) => ({ ...each, queued: false })),
     ].map((each) => patternLine(each, shared(patternWords(each).all, about.all))),
     relatives: relativesLines(relatives, fits),
+    checkpoint: checkpoint ? noteLine(checkpoint) : null,
   };
 }
 
@@ -129,4 +140,14 @@ const patternWords = ({ title, digest }: Document): Words => wordsOf(`${title} $
 
 function recordLine({ status, priority, targetRevenue, currentRevenue, digest, timeMs }: Document): RecordLine {
   return { status, priority, targetRevenue, currentRevenue, summary: digest.summary, timeMs };
+}
+
+/** The newest notes, and what is to be told of however old it is: the record, and patterns. */
+export async function ownDocuments(reading: Pick<View, 'list'>, caller: Caller, project: string): Promise<Document[]> {
+  const list = (kinds: Kind[], limit: number) => reading.list(caller, { projects: [project], kinds }, { limit });
+  return [
+    ...(await list(['session', 'checkpoint', 'note'], LIMITS.contextNotes)),
+    ...(await list(['project'], 1)),
+    ...(await list(['pattern'], LIMITS.contextPatterns)),
+  ];
 }

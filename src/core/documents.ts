@@ -7,6 +7,7 @@ import { readFrontMatter, withoutMatter } from './frontmatter.js';
 import { LIMITS } from './limits.js';
 import { idOfPath, readablePath } from './paths.js';
 import { projectFromPath, projectName } from './project.js';
+import { BROKEN_SEAL, sealOf } from './seal.js';
 import { findTime } from './when.js';
 
 export const KINDS = ['session', 'checkpoint', 'pattern', 'project', 'note'] as const;
@@ -77,6 +78,10 @@ export function parseDocument(source: Source): { document: Document; text: strin
   const decoded = source.content === null ? { text: '', problem: null } : decodeText(source.content);
   const { data, body, problem } =
     source.type === 'symlink' ? { data: {}, body: decoded.text, problem: null } : readFrontMatter(decoded.text);
+  const readable = readablePath(source.path);
+  const kind = kindOf(readable, data);
+  const mayBeSealed = kind === 'checkpoint' || readable.startsWith('checkpoints/');
+  const seal = mayBeSealed ? sealOf(source.path, source.content) : 'none';
   const reasons = [
     source.type === 'symlink' ? 'a symbolic link: kept as it is, not followed' : null,
     source.content === null
@@ -85,9 +90,8 @@ export function parseDocument(source: Source): { document: Document; text: strin
     decoded.problem,
     problem,
     source.content !== null && body.trim() === '' && Object.keys(data).length === 0 ? 'empty' : null,
+    seal === 'broken' ? BROKEN_SEAL : null,
   ].filter((reason) => reason !== null);
-  const readable = readablePath(source.path);
-  const kind = kindOf(readable, data);
   const digest = digestOf(problem === null ? body : withoutMatter(decoded.text), {
     summary: line(data.summary, LIMITS.summaryChars),
     decisions: lines(data.decisions),
@@ -99,7 +103,9 @@ export function parseDocument(source: Source): { document: Document; text: strin
       evidence: linesOf(data.evidence, LIMITS.evidence),
       names: lines(data.names),
     };
-  if (kind === 'checkpoint') digest.checkpoint = { commit: commitOf(data.commit), automatic: data.automatic === true };
+  // One that somebody has edited since says something of its own.
+  if (kind === 'checkpoint')
+    digest.checkpoint = { commit: commitOf(data.commit), automatic: data.automatic === true && seal === 'fits' };
   const document: Document = {
     id: idOfPath(source.path),
     path: source.path,
@@ -125,6 +131,20 @@ export function parseDocument(source: Source): { document: Document; text: strin
     bodyHash: bodyHash(body),
   };
   return { document, text: decoded.text };
+}
+
+/** Made by the schedule: it repeats what notes say. */
+export const isAutomatic = ({ digest }: Pick<Document, 'digest'>) => digest.checkpoint?.automatic === true;
+
+/** Which earlier save is looked for: by its key, or by its body, title and kind (default: a session) since a time. */
+export interface SameSave {
+  project: string;
+  author: string;
+  key?: string;
+  bodyHash?: string;
+  title?: string;
+  kind?: Kind;
+  sinceMs?: number;
 }
 
 /** What makes two saves the same: the body's text without the white space around it. */

@@ -17,6 +17,8 @@ export interface Draft {
    * text too where `keepBody`. A pattern: into one that says the same, with what both say.
    */
   merge?: { as: 'record'; keepBody: boolean } | { as: 'pattern' };
+  /** A checkpoint instead of a session; `automatic`: by the schedule, which makes it again rather than have it wait. */
+  checkpoint?: { automatic: boolean };
 }
 
 export interface Receipt {

@@ -41,13 +41,16 @@ const FACTS = new Set(
   'time date created updated title tags project parent author client privacy key kind evidence tokens_used'.split(' '),
 );
 
-/** A note's text as search reads it: its front matter keeps what it says (summary, decisions, fields of the note's own). */
-export function withoutFacts(text: string): string {
+/**
+ * A note's text as search reads it: its front matter keeps what it says (summary, decisions, fields of the note's own).
+ * @param more fields that this kind of note says nothing by
+ */
+export function withoutFacts(text: string, more: readonly string[] = []): string {
   const matter = text.slice(0, text.length - withoutMatter(text).length);
   let inside = false;
   const said = matter.split('\n').filter((line) => {
     const key = /^(["']?)([^\s#"'-][^:]*?)\1\s*:(?:\s|$)/.exec(line)?.[2];
-    if (key !== undefined) inside = FACTS.has(key.toLowerCase());
+    if (key !== undefined) inside = FACTS.has(key.toLowerCase()) || more.includes(key);
     return !inside;
   });
   return said.join('\n') + text.slice(matter.length);

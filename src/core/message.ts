@@ -1,5 +1,6 @@
 import { latestPointer } from './compose.js';
 import { toMemoryError } from './errors.js';
+import { timeInName } from './paths.js';
 import type { Change, Mirror } from './ports.js';
 
 /** What a commit says of one of its notes. */
@@ -44,7 +45,7 @@ export async function newestPointers(mirror: Mirror | null, notes: Named[]): Pro
     // An edit may give the newest session another title; what is no session of ours has no pointer.
     if (!isSession(path, project)) continue;
     const known = newest.get(project) ?? (mirror && (await newestIn(mirror, project)));
-    const mine = { path, title, timeMs: stampOf(path) };
+    const mine = { path, title, timeMs: timeInName(path) ?? 0 };
     newest.set(project, known && known.path > mine.path ? known : mine);
   }
   return [...newest].map(([project, pointer]) => latestPointer(project, pointer));
@@ -61,11 +62,4 @@ async function newestIn(mirror: Mirror, project: string) {
 
 function isSession(path: string, project: string): boolean {
   return path.startsWith(`sessions/${project}/`) && /\/\d{8}T\d{9}Z-[^/]*\.md$/.test(path);
-}
-
-/** The time in a session's name; ms since 1970. */
-function stampOf(path: string): number {
-  const parts = /\/(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(\d{3})Z-[^/]*$/.exec(path)?.slice(1).map(Number) ?? [];
-  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0, ms = 0] = parts;
-  return Date.UTC(year, month - 1, day, hour, minute, second, ms);
 }

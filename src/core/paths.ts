@@ -48,6 +48,17 @@ export function pathOfId(id: string): string {
   return id.startsWith('"') && id.endsWith('"') ? `${id.slice(0, -1)}.md"` : `${id}.md`;
 }
 
+/** The time in a name as `notePath` makes it, ms since 1970; null where there is none. */
+export function timeInName(idOrPath: string): number | null {
+  const parts = /(?:^|\/)(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})(\d{3})Z-[^/]*$/
+    .exec(idOrPath)
+    ?.slice(1)
+    .map(Number);
+  if (!parts) return null;
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0, ms = 0] = parts;
+  return Date.UTC(year, month - 1, day, hour, minute, second, ms);
+}
+
 /** By the dates in their paths, the newest first; before them those without any, such as project records and patterns. */
 export function newestFirst<T extends { path: string }>(entries: T[]): T[] {
   const stamp = (path: string) => /\d{4}-?\d{2}-?\d{2}(T?\d{4,9})?/.exec(path)?.[0].replaceAll('-', '') ?? '';

@@ -1,6 +1,6 @@
 import type { Corpus } from '../search/corpus.js';
 import type { Caller } from './caller.js';
-import type { Document, IndexedDocument, Kind } from './documents.js';
+import type { Document, IndexedDocument, Kind, SameSave } from './documents.js';
 import type { MemoryError } from './errors.js';
 import type { Moment } from './moment.js';
 import type { ProjectRecord, Relatives } from './project.js';
@@ -200,15 +200,6 @@ export interface View extends KeptVersions {
 /** What an operation reads through. Documents that are handed out are remembered, so that they can be verified. */
 export interface Reading extends View {
   content(document: Pick<Document, 'path' | 'blob'>): Promise<Uint8Array>;
-}
-
-export interface SameSave {
-  project: string;
-  author: string;
-  key?: string;
-  bodyHash?: string;
-  title?: string;
-  sinceMs?: number;
 }
 
 /** A tier that can be read from. Throws `mirror_unavailable` when it cannot be reached. */

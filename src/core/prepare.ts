@@ -1,6 +1,6 @@
 import type { Caller } from './caller.js';
 import { composeNote, type NoteFields, notePath } from './compose.js';
-import { bodyHash, type Document, parseDocument } from './documents.js';
+import { bodyHash, type Document, isAutomatic, parseDocument } from './documents.js';
 import {
   cancelled,
   type Draft,
@@ -18,8 +18,11 @@ import { isBlob } from './hash.js';
 import { LIMITS } from './limits.js';
 import { createMerging, type Ground } from './merging.js';
 import type { Named } from './message.js';
+import { movedOn } from './moved-on.js';
+import type { Waiting } from './outbox.js';
 import { idOfPath } from './paths.js';
 import type { Change, Mirror, Origin, View } from './ports.js';
+import { sealed } from './seal.js';
 import type { Sync } from './sync.js';
 
 /** A save would be answered without a commit, by a head that is only presumed: it has to be asked for. */
@@ -82,9 +85,12 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
       author: caller.subject,
       client: caller.client,
     };
-    const path = notePath('sessions', fields.project, lastStampMs, fields.title);
+    const folder = draft.checkpoint ? 'checkpoints' : 'sessions';
+    const path = notePath(folder, fields.project, lastStampMs, fields.title);
     await refuseLeftOut(ground, path);
-    return { path, content: composeNote(fields, draft.body), expect: null, coined: true };
+    // Without the origin it is made on what the mirror last saw there.
+    const seen = draft.checkpoint && ground.offline ? (await ask((view) => view.state()))?.head : ground.tip;
+    return { path, content: newNote(draft, fields, seen?.commit), expect: null, coined: true };
   }
 
   async function refuseLeftOut({ tip }: Ground, path: string): Promise<void> {
@@ -109,13 +115,13 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
   /** The same save again is answered with the first one's document. */
   async function answeredBefore(pending: Pending, ground: Ground): Promise<boolean> {
     const queued = ground.queue.find(({ entry, document }) => isSame(pending, document, entry.content));
-    if (queued) {
+    if (queued && !wentOn(pending.draft, ground.queue, queued)) {
       const { path, blob } = queued.document;
       const status = queued.entry.sent ? 'unknown' : 'queued';
       pending.resolve(receiptFor(pending, path, blob, null, status, 'behind', []));
       return true;
     }
-    const earlier = ground.atHead || ground.offline ? await earlierSave(pending) : null;
+    const earlier = ground.atHead || ground.offline ? await earlierSave(pending, ground) : null;
     if (!earlier) return false;
     if (ground.presumed) throw new Presumed();
     const tip = ground.tip ?? { commit: '' };
@@ -123,16 +129,28 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     return true;
   }
 
-  async function earlierSave(pending: Pending): Promise<Document | null> {
-    const { fields, body } = pending.draft;
+  async function earlierSave(pending: Pending, { offline }: Ground): Promise<Document | null> {
+    const { fields, body, checkpoint } = pending.draft;
     const same = { project: fields.project, author: pending.caller.subject };
     const found = await ask((view) =>
       view.sameSave(
         fields.key
           ? { ...same, key: fields.key }
-          : { ...same, bodyHash: bodyHash(body), title: fields.title, sinceMs: Date.now() - LIMITS.sameSaveMs },
+          : {
+              ...same,
+              kind: checkpoint ? 'checkpoint' : 'session',
+              bodyHash: bodyHash(body),
+              title: fields.title,
+              sinceMs: Date.now() - LIMITS.sameSaveMs,
+            },
       ),
     );
+    if (found && checkpoint) {
+      // The same words at another point of the work are another checkpoint; before anything else was saved they are a retry.
+      const all = { limit: Number.MAX_SAFE_INTEGER };
+      const notes = await ask((view) => view.list(pending.caller, { projects: [fields.project] }, all));
+      if (await movedOn(found, notes?.filter((note) => !isAutomatic(note)) ?? [], offline ? null : sync)) return null;
+    }
     if (!found || isBlob(found.blob, composedAs(pending, found))) return found;
     if (fields.key) throw keyTaken(found.id, found.blob);
     return null;
@@ -248,13 +266,27 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
   return { prepare };
 }
 
+/** A note that is made, not changed. */
+function newNote(draft: Draft, fields: NoteFields, commit: string | undefined): Uint8Array {
+  if (!draft.checkpoint) return composeNote(fields, draft.body);
+  const automatic = draft.checkpoint.automatic || undefined;
+  return sealed(composeNote({ ...fields, commit, automatic }, draft.body));
+}
+
 /** The note that this save would have become as that document. */
 function composedAs({ draft }: Pending, then: Document): Uint8Array {
   const { fields } = draft;
   // The same from another clone, which is no submodule there, or of another one.
   const parent = then.parent || undefined;
   const named = { parent, time: new Date(then.timeMs), author: then.author, client: then.client };
-  return composeNote({ ...fields, privacy: fields.privacy ?? 'TEAM', ...named }, draft.body);
+  return newNote(draft, { ...fields, privacy: fields.privacy ?? 'TEAM', ...named }, then.digest.checkpoint?.commit);
+}
+
+/** The same checkpoint once something else of its project waits behind it is another one: it has another point. */
+function wentOn({ checkpoint }: Draft, queue: Waiting[], queued: Waiting): boolean {
+  if (!checkpoint) return false;
+  const later = queue.slice(queue.indexOf(queued) + 1);
+  return later.some(({ document }) => document.project === queued.document.project);
 }
 
 /** The same in every field, or it is not the same save. */

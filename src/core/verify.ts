@@ -6,6 +6,7 @@ import { isBlob } from './hash.js';
 import { searchRow } from './index-document.js';
 import { LIMITS } from './limits.js';
 import type { Head, Mirror } from './ports.js';
+import { BROKEN_SEAL } from './seal.js';
 import type { Sync } from './sync.js';
 
 export type Fault = 'missing' | 'extra' | 'other version' | 'bytes altered' | 'fields altered' | 'not indexed';
@@ -19,6 +20,8 @@ export interface Verification {
   /** How many have their bytes at the origin only: too large, or not touched for long. */
   kept: number;
   differences: { path: string; fault: Fault }[];
+  /** Checkpoints that are the same as at the origin, where somebody has changed them. */
+  changed: string[];
   repaired: number;
 }
 
@@ -44,6 +47,7 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
     const generation = state.head?.commit === (head?.commit ?? '') ? state.generation : -1;
     const listed = await sync.expected(head);
     const differences: Verification['differences'] = [];
+    const changed: string[] = [];
     const seen = new Set<string>();
     const inScope = await scopeOf(caller, scope);
     let checked = 0;
@@ -58,6 +62,7 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
         seen.add(row.path);
         if (!inScope(row.path)) continue;
         checked++;
+        if (row.reason?.includes(BROKEN_SEAL)) changed.push(row.path);
         const there = listed.get(row.path);
         if (there === undefined) differences.push({ path: row.path, fault: 'extra' });
         else if (there !== row.blob) differences.push({ path: row.path, fault: 'other version' });
@@ -77,7 +82,7 @@ export function createVerify({ mirror, sync }: { mirror: Mirror; sync: Sync }) {
     for (const path of await mirror.unindexed()) {
       if (inScope(path) && !named.has(path)) differences.push({ path, fault: 'not indexed' });
     }
-    return { head, generation, checked, hashed, kept, differences };
+    return { head, generation, checked, hashed, kept, differences, changed };
   }
 
   /** A save that lands meanwhile is no fault: what differs has to differ at one generation, or twice. */

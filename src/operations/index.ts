@@ -4,6 +4,7 @@ import { loadContext } from './load-context.js';
 import { memoryStatus } from './memory-status.js';
 import type { Operation } from './operation.js';
 import { readMemory } from './read-memory.js';
+import { saveCheckpoint } from './save-checkpoint.js';
 import { savePattern } from './save-pattern.js';
 import { saveSession } from './save-session.js';
 import { searchMemory } from './search-memory.js';
@@ -18,6 +19,7 @@ export const OPERATIONS = [
   searchMemory,
   readMemory,
   listSessions,
+  saveCheckpoint,
   verifyWithGithub,
   memoryStatus,
   syncNow,

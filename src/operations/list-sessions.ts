@@ -1,11 +1,12 @@
 import { z } from 'zod';
-import { KINDS } from '../core/documents.js';
+import { isAutomatic, KINDS } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fence, minute, provenanceLine } from '../core/format.js';
 import { cleanLine, cleanTime } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import type { Filter } from '../core/ports.js';
 import { projectName } from '../core/project.js';
+import { BROKEN_SEAL } from '../core/seal.js';
 import { consistency, defineOperation, limitOf, provenance } from './operation.js';
 import { nearestProjects, unknownProject } from './unknown-project.js';
 
@@ -58,6 +59,8 @@ export const listSessions = defineOperation({
         timeMs: z.number(),
         tags: z.array(z.string()),
         reason: z.string().nullable(),
+        /** A checkpoint of the schedule. */
+        automatic: z.boolean(),
         /** It waits for the origin. */
         queued: z.boolean(),
       }),
@@ -112,6 +115,7 @@ export const listSessions = defineOperation({
         timeMs: each.timeMs,
         tags: each.tags,
         reason: each.reason,
+        automatic: isAutomatic(each),
         queued: each.queued,
       })),
       cursor: value.found.length > limit && last ? encodeCursor(last) : null,
@@ -129,9 +133,9 @@ export const listSessions = defineOperation({
     const lines = notes.map((note) => {
       const extra = [
         note.project,
-        note.kind === 'session' ? '' : note.kind,
+        note.kind === 'session' ? '' : `${note.automatic ? 'automatic ' : ''}${note.kind}`,
         note.tags.map((tag) => `#${tag}`).join(' '),
-        note.reason ? 'doubtful' : '',
+        note.reason?.includes(BROKEN_SEAL) ? 'CHANGED after it was made' : note.reason ? 'doubtful' : '',
         note.queued ? 'queued, not at the origin yet' : '',
       ].filter((part) => part !== '');
       return `- ${minute(note.timeMs)} ${note.title} · ${extra.join(' · ')} · \`${note.id}\``;

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { Caller } from '../core/caller.js';
 import { byNote, changeLines, sinceLine } from '../core/change-lines.js';
 import { type Changes, changesOf, heldChanges, isHead, pointOf } from '../core/changes.js';
-import { contextOf, type ProjectContext } from '../core/context.js';
+import { contextOf, ownDocuments, type ProjectContext } from '../core/context.js';
 import { type ContextLine, contextLines, sectioned } from '../core/context-lines.js';
-import { type Document, KINDS, type Kind } from '../core/documents.js';
+import { type Document, KINDS } from '../core/documents.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
@@ -13,6 +13,7 @@ import type { Reading } from '../core/ports.js';
 import type { Consistency } from '../core/reader.js';
 import { goneSources } from './gone-sources.js';
 import { budget, type Context, consistency, defineOperation, provenance, unconfirmed } from './operation.js';
+import { checkpointNamed, newerThan, pointOfCheckpoint } from './since.js';
 import { nearestProjects } from './unknown-project.js';
 
 const note = z.object({
@@ -73,11 +74,14 @@ const output = z.object({
     }),
   ),
   relatives: z.array(z.object({ ...said, project: z.string() })),
+  /** The newest one. */
+  checkpoint: note.nullable(),
   /** What changed since a point, instead of all that is above; null where none was named. */
   changes: z
     .object({
       commit: z.string().nullable(),
       sinceMs: z.number().nullable(),
+      checkpoint: z.string().nullable(),
       notes: z.array(change),
       left: z.number(),
       note: z.string().nullable(),
@@ -100,7 +104,12 @@ export const loadContext = defineOperation({
   input: z.strictObject({
     project: z.string().optional().describe('default: where you work'),
     max_tokens: budget,
-    since: z.string().min(1).max(100).optional().describe('commit or date: only what changed'),
+    since: z
+      .string()
+      .min(1)
+      .max(LIMITS.idChars)
+      .optional()
+      .describe('commit, date or checkpoint id: only what changed'),
     consistency,
   }),
   output,
@@ -118,8 +127,8 @@ export const loadContext = defineOperation({
 
   async run(input, context) {
     const { services, caller } = context;
+    if (input.since !== undefined) return changesSince(input.since, input, context);
     const named = await context.project(input.project);
-    if (input.since !== undefined) return changesSince(input.since, input.consistency, named, context);
     const filter = { projects: [named] };
     // What is delivered between the two questions is in both answers, never in none.
     const held = await services.held.list(caller, filter);
@@ -234,28 +243,36 @@ async function documentsOf(reading: Reading, caller: Caller, projects: string[])
 
 async function changesSince(
   since: string,
-  consistency: Consistency | undefined,
-  project: string,
-  { services, caller }: Context,
+  input: { project?: string; consistency?: Consistency },
+  context: Context,
 ): Promise<z.infer<typeof output>> {
-  const filter = { projects: [project] };
-  const held = await services.held.list(caller, filter);
+  const { services, caller } = context;
+  const { consistency } = input;
   const head = await services.reader.read(
     caller,
     consistency,
     'fresh',
     async (reading) => (await reading.state()).head,
   );
-  const same = isHead(since, head.value?.commit);
-  const then = same ? null : await pointOf(services.asOf, caller, since, 'fast');
+  const checkpoint = await checkpointNamed(since, 'fast', context);
+  const same = isHead(checkpoint?.commit ?? since, head.value?.commit);
+  const then = same
+    ? null
+    : checkpoint
+      ? await pointOfCheckpoint(checkpoint, 'fast', context)
+      : await pointOf(services.asOf, caller, since, 'fast');
+  // Whoever names a checkpoint and nothing else means its project.
+  const project = (input.project === undefined ? checkpoint?.project : null) ?? (await context.project(input.project));
+  const filter = { projects: [project] };
+  const held = await newerThan(checkpoint, await services.held.list(caller, filter), context);
   const { value, provenance: from } = await services.reader.read(caller, consistency, 'fast', async (reading) => {
     const total = await reading.count(caller, filter);
     const unknown = total + held.length === 0;
     return {
       total,
       changes: then
-        ? await changesOf(services.asOf, caller, reading, then, project)
-        : { commit: head.value?.commit ?? null, sinceMs: null, notes: [], left: 0, note: null },
+        ? await changesOf(services.asOf, caller, reading, then, project, checkpoint?.path)
+        : { commit: head.value?.commit ?? null, sinceMs: checkpoint?.timeMs ?? null, notes: [], left: 0, note: null },
       others: unknown ? await reading.projects(caller) : [],
       near: unknown ? ((await nearestProjects(reading, caller, project)) ?? []) : [],
     };
@@ -266,7 +283,11 @@ async function changesSince(
     project,
     total: value.total,
     ...NO_CONTEXT,
-    changes: { ...value.changes, notes: [...waiting, ...value.changes.notes.filter(({ id }) => !ids.has(id))] },
+    changes: {
+      ...value.changes,
+      checkpoint: checkpoint?.id ?? null,
+      notes: [...waiting, ...value.changes.notes.filter(({ id }) => !ids.has(id))],
+    },
     unconfirmed: await services.outbox.unconfirmed(),
     others: nearFirst(value.others, value.near).slice(0, 10),
     near: value.near.length,
@@ -297,17 +318,8 @@ const NO_CONTEXT: ProjectContext = {
   record: null,
   patterns: [],
   relatives: [],
+  checkpoint: null,
 };
-
-/** The newest notes, and what is to be told of however old it is: the record, and patterns. */
-async function ownDocuments(reading: Reading, caller: Caller, project: string): Promise<Document[]> {
-  const list = (kinds: Kind[], limit: number) => reading.list(caller, { projects: [project], kinds }, { limit });
-  return [
-    ...(await list(['session', 'checkpoint', 'note'], LIMITS.contextNotes)),
-    ...(await list(['project'], 1)),
-    ...(await list(['pattern'], LIMITS.contextPatterns)),
-  ];
-}
 
 /** Notes stay under the name that they were saved under: only the person knows that two names are one project. */
 const RENAMED =

@@ -9,7 +9,7 @@ import type { Consistency } from '../core/reader.js';
 import { headingOf } from '../search/markdown.js';
 import { goneSources } from './gone-sources.js';
 import { asOf, asOfAnswer, type Context, consistency, defineOperation, provenance } from './operation.js';
-import { meantId, unknownId } from './unknown-id.js';
+import { noteNamed, unknownId } from './unknown-id.js';
 
 export const readMemory = defineOperation({
   name: 'read_memory',
@@ -78,16 +78,9 @@ export const readMemory = defineOperation({
       input.consistency,
       'fast',
       async (reading) => {
-        const found =
-          (await reading.get(caller, id)) ??
-          (await reading.get(caller, id.replace(/\.md$/, ''))) ??
-          (await reading.get(caller, id.trim()));
+        const found = await noteNamed(reading, caller, id);
         if (found) return { ...found, content: found.content ?? (await reading.content(found)) };
-        const ids = await reading.ids(caller);
-        const meant = meantId(id, ids);
-        const only = meant === null ? null : await reading.get(caller, meant);
-        if (only) return { ...only, content: only.content ?? (await reading.content(only)) };
-        throw unknownId(id, ids);
+        throw unknownId(id, await reading.ids(caller));
       },
       { name: 'read_memory', input: id },
     );

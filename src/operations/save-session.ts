@@ -2,13 +2,13 @@ import { z } from 'zod';
 import type { Caller } from '../core/caller.js';
 import { PRIVACY } from '../core/documents.js';
 import { MemoryError, toMemoryError } from '../core/errors.js';
-import { redactionsLine } from '../core/format.js';
 import { cleanId, cleanLine, cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
-import { pathOfId } from '../core/paths.js';
+import { pathOfId, readablePath } from '../core/paths.js';
 import type { Services } from '../core/services.js';
-import { cleanLines, cleanNote, HEADINGS, projectToSaveIn } from './note-input.js';
+import { cleanLines, cleanNote, projectToSaveIn } from './note-input.js';
 import { defineOperation } from './operation.js';
+import { receipt, receiptLine, receiptOf } from './receipt.js';
 import { unknownId } from './unknown-id.js';
 
 const item = z.string().min(1).max(LIMITS.itemChars);
@@ -34,20 +34,7 @@ export const saveSession = defineOperation({
     id: z.string().optional(),
     replaces: z.string().optional().describe('blob id you read'),
   }),
-  output: z.object({
-    status: z.enum(['saved', 'already saved', 'queued', 'unknown', 'kept in memory']),
-    id: z.string(),
-    path: z.string(),
-    project: z.string(),
-    commit: z.string(),
-    /** The branch it is on, where that is not the user's own. */
-    beside: z.string(),
-    blob: z.string(),
-    redactions: z.record(z.string(), z.number()),
-    tiers: z.object({ origin: z.string(), mirror: z.string() }),
-    warnings: z.array(z.string()),
-    tookMs: z.number(),
-  }),
+  output: receipt,
   effect: 'add',
   idempotent: true,
   scope: 'write',
@@ -120,35 +107,22 @@ export const saveSession = defineOperation({
         tookMs: 0,
       };
     }
-    const receipt = await services.writer.save(caller, { fields, body, edit }, signal).catch(async (error) => {
+    const saved = await services.writer.save(caller, { fields, body, edit }, signal).catch(async (error) => {
       if (!edit || toMemoryError(error).code !== 'not_found') throw error;
       throw await noSuchNote(services, caller, edit.id);
     });
-    if (receipt.status !== 'already saved') {
+    if (saved.status !== 'already saved') {
       const { decisions = [], next_steps: steps = [], summary = '' } = fields;
       services.uses.cited(caller, [title, body, summary, ...decisions, ...steps]);
     }
-    const { reads, saves } = services.origin.branch();
-    const { merged: _, ...saved } = receipt;
-    return { ...saved, beside: reads === saves ? '' : saves };
+    return receiptOf(saved, context);
   },
 
-  format(receipt, input) {
-    if (receipt.status === 'kept in memory')
-      return `Kept in this process's memory only, until it ends: \`${receipt.id}\` (project ${receipt.project}). Not saved anywhere.`;
-    const parts = [
-      `${HEADINGS[receipt.status]}: \`${receipt.id}\``,
-      // An edited note keeps its own project, which is stored text.
-      input.id === undefined ? `project ${receipt.project}` : '',
-      `blob ${receipt.blob}`,
-      receipt.commit === ''
-        ? ''
-        : `commit ${receipt.commit.slice(0, 12)}${receipt.beside === '' ? '' : ` on ${receipt.beside}`}`,
-      receipt.commit === '' ? '' : `origin ${receipt.tiers.origin}, mirror ${receipt.tiers.mirror}`,
-      redactionsLine(receipt.redactions),
-      ...receipt.warnings.map((warning) => `warning: ${warning}`),
-    ];
-    return parts.filter((part) => part !== '').join(' · ');
+  format(saved, input) {
+    if (saved.status === 'kept in memory')
+      return `Kept in this process's memory only, until it ends: \`${saved.id}\` (project ${saved.project}). Not saved anywhere.`;
+    // An edited note keeps its own project, which is stored text.
+    return receiptLine(saved, { project: input.id === undefined, blob: true });
   },
 });
 
@@ -164,7 +138,9 @@ function editOf(
       'Give both, or neither for a new note.',
     );
   const clean = cleanId(id).replace(/\.md$/, '');
-  if (clean.startsWith('checkpoints/'))
+  const path = pathOfId(clean);
+  // By what it names, however it is quoted.
+  if (readablePath(path).startsWith('checkpoints/'))
     throw new MemoryError('refused', 'Checkpoints are immutable. Nothing was saved.', 'Save a new note or checkpoint.');
   const blob = (replaces ?? '').trim().toLowerCase();
   if (replaces !== undefined && !/^[0-9a-f]{7,64}$/.test(blob))
@@ -173,7 +149,7 @@ function editOf(
       '`replaces` is no blob id (7 to 64 hex digits). Nothing was saved.',
       'Use the blob that read_memory printed for this note.',
     );
-  return { id: clean, path: pathOfId(clean), replaces: blob };
+  return { id: clean, path, replaces: blob };
 }
 
 /** An edit has to say which version it was made from: the answer carries the one to use. */

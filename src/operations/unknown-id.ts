@@ -1,6 +1,8 @@
+import type { Caller } from '../core/caller.js';
 import { MemoryError } from '../core/errors.js';
 import { fence } from '../core/format.js';
 import { nearest } from '../core/nearest.js';
+import type { Reading } from '../core/ports.js';
 
 /** The answer to an id that names nothing: `not_found` with the nearest ones, fenced, since file names are anybody's. */
 export function unknownId(id: string, ids: Iterable<string>, what = 'There is no note with this id.'): MemoryError {
@@ -12,6 +14,17 @@ export function unknownId(id: string, ids: Iterable<string>, what = 'There is no
       ? `The nearest ids:\n${fence(near.map((each) => `- \`${each}\``).join('\n'), 'stored ids')}`
       : 'Find ids with search_memory or list_sessions.',
   );
+}
+
+/** The note that an id names, also by its last parts or composed otherwise; null where none or several have it. */
+export async function noteNamed(reading: Reading, caller: Caller, id: string): ReturnType<Reading['get']> {
+  const found =
+    (await reading.get(caller, id)) ??
+    (await reading.get(caller, id.replace(/\.md$/, ''))) ??
+    (await reading.get(caller, id.trim()));
+  if (found) return found;
+  const meant = meantId(id, await reading.ids(caller));
+  return meant === null ? null : reading.get(caller, meant);
 }
 
 /** The id that is meant: in full, in other Unicode (a Mac writes names decomposed; nobody types them so), or its last part where only one has that. */

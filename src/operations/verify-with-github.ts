@@ -27,6 +27,8 @@ export const verifyWithGithub = defineOperation({
     hashed: z.number(),
     kept: z.number(),
     differences: z.array(z.object({ path: z.string(), fault: z.string() })),
+    /** Paths of checkpoints that were changed at the origin. */
+    changed: z.array(z.string()),
     repaired: z.number(),
     /** Names like the project's, where it has no notes; null where it has, or none was named. */
     near: z.array(z.string()).nullable(),
@@ -86,20 +88,29 @@ export const verifyWithGithub = defineOperation({
     };
   },
 
-  format({ commit, tree, checked, hashed, kept, differences, repaired, near, orphaned, notes }, input) {
+  format({ commit, tree, checked, hashed, kept, differences, changed, repaired, near, orphaned, notes }, input) {
     if (near !== null && input.project !== undefined && differences.length === 0)
       return unknownProject(projectName(input.project), near);
     const at = commit === '' ? 'an origin without commits' : `commit ${commit.slice(0, 12)}, tree ${tree.slice(0, 12)}`;
-    const lost = orphanedLines(orphaned);
+    const also = changedLines(changed) + orphanedLines(orphaned);
     const base = `${checked} documents compared with ${at}${notes.map((each) => ` (${each})`).join('')}: `;
     if (differences.length === 0)
-      return `${base}all equal; ${hashed} hashed to their blob id${kept > 0 ? `, ${kept} kept at the origin only` : ''}.${lost}`;
+      return `${base}all equal; ${hashed} hashed to their blob id${kept > 0 ? `, ${kept} kept at the origin only` : ''}.${also}`;
     const list = differences.slice(0, LIMITS.reportedProblems).map(({ path, fault }) => `- ${fault}: \`${path}\``);
     const more = differences.length > list.length ? `\n…and ${differences.length - list.length} more` : '';
     const done = input.repair ? `${repaired} repaired.` : 'Call again with repair=true to fetch them anew.';
-    return `${base}${differences.length} differed. ${done}\n${fence(list.join('\n') + more, 'stored paths')}${lost}`;
+    return `${base}${differences.length} differed. ${done}\n${fence(list.join('\n') + more, 'stored paths')}${also}`;
   },
 });
+
+/** The origin has them so: no comparison with it finds them, and nothing that is fetched mends them. */
+function changedLines(changed: string[]): string {
+  if (changed.length === 0) return '';
+  const list = changed.slice(0, LIMITS.reportedProblems).map((path) => `- \`${path}\``);
+  const more = changed.length > list.length ? `\n…and ${changed.length - list.length} more` : '';
+  const what = changed.length === 1 ? '1 checkpoint was' : `${changed.length} checkpoints were`;
+  return `\nCHANGED AT THE ORIGIN: ${what} changed after being made; the seal does not fit. Repair cannot mend that: git history has what was made (read_memory with as_of, or git log).\n${fence(list.join('\n') + more, 'stored paths')}`;
+}
 
 /** Empty where every pattern still has its sources. */
 function orphanedLines(orphaned: { id: string; gone: string[] }[]): string {

@@ -1,6 +1,6 @@
 import type { Caller } from '../core/caller.js';
-import type { Document, IndexedDocument } from '../core/documents.js';
-import type { Doubt, Filter, MirrorState, SameSave, Step, Tip, View } from '../core/ports.js';
+import type { Document, IndexedDocument, SameSave } from '../core/documents.js';
+import type { Doubt, Filter, MirrorState, Step, Tip, View } from '../core/ports.js';
 import { INDEX_VERSION } from '../search/analyse.js';
 import { registry } from './registry.js';
 import {
@@ -324,9 +324,17 @@ export function mirrorStatements(origin: string, dialect: Dialect) {
           [origin, same.key, same.project, same.author],
         )
       : await query(
-          `SELECT ${COLUMNS} FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.project = $2 AND d.author = $3 AND d.body_hash = $4 AND ($6 = '' OR d.title = $6) AND d.kind = 'session'
+          `SELECT ${COLUMNS} FROM documents d WHERE d.origin = $1 AND d.live = 1 AND d.project = $2 AND d.author = $3 AND d.body_hash = $4 AND ($6 = '' OR d.title = $6) AND d.kind = $7
              AND d.save_key = '' AND d.time_ms >= $5 ORDER BY d.time_ms DESC, d.path DESC LIMIT 1`,
-          [origin, same.project, same.author, same.bodyHash ?? '', Math.ceil(same.sinceMs ?? 0), same.title ?? ''],
+          [
+            origin,
+            same.project,
+            same.author,
+            same.bodyHash ?? '',
+            Math.ceil(same.sinceMs ?? 0),
+            same.title ?? '',
+            same.kind ?? 'session',
+          ],
         );
     return row ? toDocument(row) : null;
   }

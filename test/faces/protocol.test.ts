@@ -21,6 +21,7 @@ const CALLS: [string, Record<string, unknown>][] = [
   ['sync_now', {}],
   ['save_pattern', { name: 'Sail at high water', type: 'rule', content: 'Wait for noon.' }],
   ['update_project', { project: 'test/project', status: 'active', target_revenue: 10 }],
+  ['save_checkpoint', { title: 'Ebb', content: 'The harbour is empty.' }],
   ['list_projects', {}],
   ['read_memory', { id: 'projects/test/project' }],
 ];

@@ -70,10 +70,12 @@ const context = {
     { maxLength: 8 },
   ),
   relatives: fc.array(fc.record({ ...said, project: text(200) }), { maxLength: 10 }),
+  checkpoint: fc.option(note),
   changes: fc.option(
     fc.record({
       commit: fc.option(fc.stringMatching(/^[0-9a-f]{40}$/)),
       sinceMs: fc.option(timeMs),
+      checkpoint: fc.option(text(300)),
       notes: fc.array(
         fc.record({
           what: fc.constantFrom('new' as const, 'changed' as const, 'deleted' as const),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Caller } from '../../src/core/caller.js';
-import { bodyHash, type IndexedDocument } from '../../src/core/documents.js';
+import { bodyHash, type IndexedDocument, type SameSave } from '../../src/core/documents.js';
 import { objectId } from '../../src/core/hash.js';
 import { indexDocument } from '../../src/core/index-document.js';
 import type { Filter, Head, Mirror, Step } from '../../src/core/ports.js';
@@ -455,15 +455,17 @@ function reading(open: Open): void {
       note('sessions/p/plain.md', body, { project: 'p', author: 'ann', time: '2026-01-02' }),
       note('sessions/p/plain-with-key.md', 'Twice.', { project: 'p', author: 'ann', key: 'k2', time: '2026-01-02' }),
       note('notes/plain.md', 'Only a note.', { project: 'p', author: 'ann', time: '2026-01-02' }),
+      note('checkpoints/p/plain.md', body, { project: 'p', author: 'ann', time: '2026-01-03' }),
     ]);
     const same = async (query: Partial<Parameters<typeof find>[0]>) => (await find(query))?.path ?? null;
-    const find = (query: { key?: string; bodyHash?: string; sinceMs?: number; author?: string; project?: string }) =>
+    const find = (query: Partial<SameSave>) =>
       mirror.snapshot((view) => view.sameSave({ project: 'p', author: 'ann', ...query }));
     expect(await same({ key: 'k1' })).toBe('sessions/p/keyed.md');
     expect(await same({ key: 'k1', author: 'bob' })).toBeNull();
     expect(await same({ key: 'k1', project: 'q' })).toBeNull();
     expect(await same({ key: 'none' })).toBeNull();
     expect(await same({ bodyHash: bodyHash(body) })).toBe('sessions/p/plain.md');
+    expect(await same({ bodyHash: bodyHash(body), kind: 'checkpoint' })).toBe('checkpoints/p/plain.md');
     expect(await same({ bodyHash: bodyHash(body), sinceMs: Date.parse('2026-01-02') })).toBe('sessions/p/plain.md');
     expect(await same({ bodyHash: bodyHash(body), sinceMs: Date.parse('2026-01-02') + 1 })).toBeNull();
     expect(await same({ bodyHash: bodyHash('Twice.') }), 'a key makes its own identity').toBeNull();
