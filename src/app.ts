@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from './config.js';
 import { createAsOf } from './core/as-of.js';
+import { createCheckpoints } from './core/checkpoints.js';
 import { createConflicts } from './core/conflicts.js';
 import { readDatabaseUrl } from './core/database-url.js';
 import { createEmbedding } from './core/embedding.js';
@@ -135,6 +136,7 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
     mirror,
     log,
     syncCron: config.syncCron,
+    checkpointsCron: config.checkpointsCron,
     jobs: {
       sync: async (signal) => {
         const { result } = await sync.run({ reason: 'cron', signal });
@@ -142,6 +144,10 @@ export async function createApp(config: Config, log: Log, cacheMs: number = LIMI
       },
       health: createHealth({ origin, verify, durable, log }),
       retention: config.retentionDays === null ? null : retention.run,
+      checkpoints:
+        config.checkpointsCron === null
+          ? null
+          : createCheckpoints({ mirror, sync, writer, cron: config.checkpointsCron }),
     },
   });
 

@@ -40,6 +40,8 @@ export interface Config {
   staleAfterMs: number;
   /** When servers sync by themselves; null: never. */
   syncCron: string | null;
+  /** When servers make checkpoints by themselves; null: never. */
+  checkpointsCron: string | null;
   /** Contents that nobody touched for so long leave the mirror; null: none does. */
   retentionDays: number | null;
   /** The model that embeds: the built-in one, or a folder's; null: none does. */
@@ -110,6 +112,7 @@ export function settingsOf(config: Config): { name: string; value: string; sourc
     MEMORY_PROJECT: config.project ?? '',
     MEMORY_STALE_AFTER: inWords(config.staleAfterMs),
     MEMORY_SYNC_CRON: config.syncCron ?? 'off',
+    MEMORY_CHECKPOINTS: config.checkpointsCron ?? 'off',
     MEMORY_RETENTION: config.retentionDays === null ? 'off' : `${config.retentionDays}d`,
     MEMORY_EMBEDDINGS: typeof config.embeddings === 'object' ? (config.embeddings?.folder ?? 'off') : config.embeddings,
     MEMORY_TOOLS: config.tools,
@@ -225,6 +228,7 @@ function check(values: Values, warnings: string[]): Omit<Config, 'clientFolder'>
     project: projectOf(text('MEMORY_PROJECT')),
     staleAfterMs: durationOf('MEMORY_STALE_AFTER', text('MEMORY_STALE_AFTER') ?? '1h'),
     syncCron: cronOf('MEMORY_SYNC_CRON', text('MEMORY_SYNC_CRON') ?? '*/15 * * * *'),
+    checkpointsCron: cronOf('MEMORY_CHECKPOINTS', text('MEMORY_CHECKPOINTS') ?? '30 4 * * 1'),
     retentionDays: daysOf('MEMORY_RETENTION', text('MEMORY_RETENTION') ?? (text('DATABASE_URL') ? '90d' : 'off')),
     embeddings: embeddingsOf(text('MEMORY_EMBEDDINGS') ?? 'minilm'),
     tools: oneOf('MEMORY_TOOLS', text('MEMORY_TOOLS') ?? 'all', ['all', 'core'] as const),

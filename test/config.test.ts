@@ -156,6 +156,18 @@ const VALUES: Record<
       ['* * 30 feb *', /a day that never comes/],
     ],
   },
+  MEMORY_CHECKPOINTS: {
+    field: 'checkpointsCron',
+    initial: '30 4 * * 1',
+    good: [
+      ['0 3 1 * *', '0 3 1 * *'],
+      ['off', null],
+    ],
+    bad: [
+      ['weekly', /MEMORY_CHECKPOINTS has 1 fields, not 5/],
+      ['* * 30 feb *', /a day that never comes/],
+    ],
+  },
   MEMORY_RETENTION: {
     field: 'retentionDays',
     initial: null,

@@ -37,6 +37,41 @@ export function cronProblem(expression: string): string | null {
   return Math.min(...days) > longest ? 'names a day that never comes' : null;
 }
 
+/**
+ * The last time up to `nowMs` that a cron expression names, in the machine's time zone, ms since 1970; null where it named
+ * none within four years. All fields have to hold, also the day of the month and that of the week, as node-cron has it.
+ */
+export function lastTimeOf(expression: string, nowMs: number): number | null {
+  const words = expression.trim().toLowerCase().split(/\s+/);
+  const numbers = (at: number) => {
+    const parts = (words[at + words.length - FIELDS.length] ?? '0').split(',');
+    return [...new Set(parts.flatMap((part) => valuesOf(part, FIELDS[at] as Field) ?? []))].sort((a, b) => b - a);
+  };
+  const [seconds, minutes, hours, days, months] = [0, 1, 2, 3, 4].map(numbers) as [
+    number[],
+    number[],
+    number[],
+    number[],
+    number[],
+  ];
+  const weekdays = numbers(5).map((day) => day % 7);
+  const now = new Date(nowMs);
+  for (let back = 0; back <= YEARS * 366; back++) {
+    const day = new Date(now.getFullYear(), now.getMonth(), now.getDate() - back);
+    const isNamed = weekdays.includes(day.getDay()) && days.includes(day.getDate());
+    if (!isNamed || !months.includes(day.getMonth() + 1)) continue;
+    for (const hour of hours)
+      for (const minute of minutes)
+        for (const second of seconds) {
+          const timeMs = new Date(day).setHours(hour, minute, second);
+          if (timeMs <= nowMs) return timeMs;
+        }
+  }
+  return null;
+}
+
+const YEARS = 4;
+
 function valuesOf(part: string, { least, most, names }: Field): number[] | null {
   const match = /^(?:(\*)|(\d{1,2}|[a-z]{3})(?:-(\d{1,2}|[a-z]{3}))?)(?:\/(\d{1,2}))?$/.exec(part);
   if (!match) return null;

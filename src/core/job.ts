@@ -1,6 +1,6 @@
 import type { Outcome } from './ports.js';
 
-export const JOB_NAMES = ['sync', 'health', 'retention'] as const;
+export const JOB_NAMES = ['sync', 'health', 'retention', 'checkpoints'] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 
 /** How a job ended; `note` is our own words, for a person. */

@@ -237,7 +237,14 @@ export const LIMITS = {
   /** The daily and weekly jobs are looked at every 15 minutes, and are due after so long. */
   healthMs: 23.5 * 60 * 60_000,
   retentionMs: 6.98 * 24 * 60 * 60_000,
-  /** The same after a failure. */
+  /** Checkpoints of the schedule at a time, and the tokens of one. */
+  checkpointProjects: 20,
+  checkpointTokens: 600,
+  /** A project's first one waits for so many notes. */
+  checkpointNotes: 3,
+  /** Documents that are looked through at a time. */
+  checkpointRows: 500,
+  /** A job that failed is due again after so long. */
   jobFailedRestMs: 10 * 60_000,
   dayMs: 24 * 60 * 60_000,
   touchedRemembered: 100_000,

@@ -110,6 +110,12 @@ export const VARIABLES = [
     about: 'when a server syncs by itself, unless somebody just did; default `*/15 * * * *`',
   },
   {
+    name: 'MEMORY_CHECKPOINTS',
+    flag: 'checkpoints',
+    value: 'cron|off',
+    about: 'when a server saves a checkpoint of each project that went on since its last one; default `30 4 * * 1`',
+  },
+  {
     name: 'MEMORY_RETENTION',
     flag: 'retention',
     value: 'days|off',

@@ -186,6 +186,9 @@ export function createWriter(dependencies: WriterDependencies) {
       if (mayWait) waiting = [...young, ...waiting];
       const over = mayWait ? failed.filter((each) => !young.includes(each)) : failed;
       log.warn('save failed', { why: explain(error), saves: over.length });
+      // What the schedule makes is made anew when the origin answers: nobody has to wait for it, or be told of it.
+      for (const each of over)
+        if (each.draft.checkpoint?.automatic) each.reject(sent.length > 0 ? unknownOutcome(sent, known) : known);
       if (outbox.enabled && !reachable) await keepInOutbox(over, sent, known);
       else for (const each of over) each.reject(sent.length > 0 ? unknownOutcome(sent, known) : known);
     }

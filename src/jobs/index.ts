@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { lastTimeOf } from '../core/cron.js';
 import { explain } from '../core/errors.js';
 import { JOB_NAMES, type Job, type JobName, type JobState, type Jobs } from '../core/job.js';
 import { LIMITS } from '../core/limits.js';
@@ -16,6 +17,8 @@ export interface JobsOptions {
   jobs: Record<JobName, Job | null>;
   /** When the sync is tried. */
   syncCron: string | null;
+  /** When checkpoints are made. */
+  checkpointsCron?: string | null;
   /** When the others are looked at; they are due by how long ago they ended. */
   upkeepCron?: string;
   leaseMs?: number;
@@ -35,7 +38,9 @@ export function createJobs(options: JobsOptions): Jobs & { start(): void; close(
   const stop = new AbortController();
   const running = new Map<JobName, Promise<unknown>>();
   const tables = new Map<JobName, Timetable>();
-  const dues = new Map<JobName, Due>();
+  const dues = new Map<JobName, () => Due>();
+  /** When what was missed is made up for. */
+  let late: Timetable | undefined;
   let settling: NodeJS.Timeout | undefined;
 
   /** The mirror was confirmed at the head so lately that a sync would find nothing. */
@@ -60,7 +65,39 @@ export function createJobs(options: JobsOptions): Jobs & { start(): void; close(
     if (name === 'sync') due.done = () => confirmed(restMs);
     if (stop.signal.aborted) return table.stop();
     tables.set(name, table);
+    dues.set(name, () => due);
+  }
+
+  /**
+   * At the times of a timetable; where no server ran then, or it failed, as soon as one looks. In a memory that no server has
+   * looked at yet the first time is one to come: nobody who has just begun has missed anything.
+   */
+  async function planMissable(name: JobName, expression: string, upkeep: string): Promise<void> {
+    const job = jobs[name];
+    if (job === null) return;
+    const due = (): Due => {
+      const now = Date.now();
+      // Ended since the last time: not again.
+      const restMs = Math.max(1, now - (lastTimeOf(expression, now) ?? 0));
+      return { name, job: missed, restMs, failedRestMs: Math.min(restMs, LIMITS.jobFailedRestMs) };
+    };
+    const missed: Job = async (signal) => {
+      const before = (await mirror.leases()).find((each) => each.name === name);
+      return before?.endedAtMs == null ? { outcome: 'ok', note: '' } : job(signal);
+    };
+    const table = await schedule(expression, () => tick(due()), log);
+    const looks = await schedule(upkeep, () => tick(due()), log);
+    const both = {
+      ...table,
+      stop() {
+        table.stop();
+        looks.stop();
+      },
+    };
+    if (stop.signal.aborted) return both.stop();
+    tables.set(name, both);
     dues.set(name, due);
+    late = looks;
   }
 
   async function begin(): Promise<void> {
@@ -70,6 +107,7 @@ export function createJobs(options: JobsOptions): Jobs & { start(): void; close(
       if (syncCron !== null) await plan('sync', syncCron, (gapMs) => gapMs - 2 * jitterOf(gapMs));
       await plan('health', upkeepCron, () => LIMITS.healthMs);
       await plan('retention', upkeepCron, () => LIMITS.retentionMs);
+      if (options.checkpointsCron) await planMissable('checkpoints', options.checkpointsCron, upkeepCron);
     } catch (error) {
       log.error('alert', { job: 'all', what: 'The jobs could not be planned.', why: explain(error) });
     }
@@ -78,8 +116,11 @@ export function createJobs(options: JobsOptions): Jobs & { start(): void; close(
   function stateOf(name: JobName, lease: Lease | undefined): JobState {
     const endedAgoMs = lease?.endedAtMs == null ? null : Math.max(0, lease.nowMs - lease.endedAtMs);
     const why = runner.failing.get(name);
-    const restMs = (lease?.outcome === 'failed' ? dues.get(name)?.failedRestMs : dues.get(name)?.restMs) ?? 0;
-    const tickMs = tables.get(name)?.nextInMs() ?? null;
+    const due = dues.get(name)?.();
+    const restMs = (lease?.outcome === 'failed' ? due?.failedRestMs : due?.restMs) ?? 0;
+    const isMissed =
+      name === 'checkpoints' && (lease?.outcome === 'failed' || endedAgoMs === null || endedAgoMs >= restMs);
+    const tickMs = (isMissed ? late : tables.get(name))?.nextInMs() ?? null;
     return {
       name,
       on: jobs[name] !== null && (name !== 'sync' || options.syncCron !== null),

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createTask, validate } from 'node-cron';
-import { expect, test } from 'vitest';
-import { cronProblem } from '../../src/core/cron.js';
+import { afterEach, expect, test, vi } from 'vitest';
+import { cronProblem, lastTimeOf } from '../../src/core/cron.js';
 
 test.each([
   '*/15 * * * *',
@@ -63,4 +63,33 @@ test('whatever is taken, the scheduler takes too', () => {
     { numRuns: 3_000 },
   );
   expect(taken).toBeGreaterThan(100);
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test.each([
+  '30 4 * * 1',
+  '*/15 * * * *',
+  '*/7 * * * * *',
+  '0 0 29 feb *',
+  '59 23 31 * sun,7',
+  '0,30 9-17 1-7 * mon-fri',
+])('the last time of %s is the one after which node-cron sees the next one', (expression) => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const next = (afterMs: number) => {
+    vi.setSystemTime(afterMs);
+    return createTask(expression, () => {})
+      .getNextRuns(1)[0]
+      ?.getTime();
+  };
+  for (const now of ['2026-11-23T04:30:00', '2026-11-23T04:29:59.999', '2026-03-29T12:00:07', '2028-03-01T00:00']) {
+    const nowMs = new Date(now).getTime();
+    const last = lastTimeOf(expression, nowMs) as number;
+    expect(last).toBeLessThanOrEqual(nowMs);
+    expect(next(last - 1_000), `${now}, before`).toBe(last);
+    expect(next(Math.max(last, nowMs)), `${now}, after`).toBeGreaterThan(nowMs);
+  }
+  expect(lastTimeOf('0 0 31 feb *', Date.now())).toBeNull();
 });

@@ -32,7 +32,7 @@ function sqlite(path = join(tempFolder(), 'mirror.db')): Mirror {
 }
 
 function jobsOn(mirror: Mirror, jobs: Partial<Record<JobName, Job>>, more: Partial<JobsOptions> = {}) {
-  const all = { sync: null, health: null, retention: null, ...jobs };
+  const all = { sync: null, health: null, retention: null, checkpoints: null, ...jobs };
   const made = createJobs({
     mirror,
     log: silent,
@@ -130,6 +130,7 @@ test('two servers on one mirror: each time it is done once', async () => {
     { name: 'sync', on: true },
     { name: 'health', outcome: 'ok' },
     { name: 'retention', on: false, nextInMs: null },
+    { name: 'checkpoints', on: false },
   ]);
 });
 
@@ -153,7 +154,7 @@ test('close cancels what runs and nothing runs afterwards; before start nothing 
   jobs.start();
   await delay(1_500);
   expect(signals).toHaveLength(1);
-  expect(await idle.states()).toMatchObject([{ outcome: null, nextInMs: null }, {}, {}]);
+  expect(await idle.states()).toMatchObject([{ outcome: null, nextInMs: null }, {}, {}, {}]);
 });
 
 describe('the program', () => {
@@ -172,7 +173,7 @@ describe('the program', () => {
     await until(fast, (text) => text.includes('Two'));
     const status = await server.call('memory_status');
     expect(status).toMatch(
-      /\nJobs: sync (running, )?ok \d s ago, next in \d s; health not run yet, next in .*; retention off\n/,
+      /\nJobs: sync (running, )?ok \d s ago, next in \d s; health not run yet, next in .*; retention off; checkpoints not run yet, next in .*\n/,
     );
     expect(status).toMatch(/Last syncs: .*\(cron\)/);
     expect(status).toMatch(/No alerts/);
@@ -215,7 +216,9 @@ describe('the program', () => {
     expect([code, stderr]).toEqual([0, '']);
     expect(existsSync(environment.MEMORY_HOME)).toBe(false);
     const { stdout } = await runProgram(['status', '--json'], environment);
-    expect(JSON.parse(stdout).jobs).toBe('sync not run yet; health not run yet; retention off');
+    expect(JSON.parse(stdout).jobs).toBe(
+      'sync not run yet; health not run yet; retention off; checkpoints not run yet',
+    );
     expect((await runProgram(['doctor'], environment)).stdout).toMatch(/ok\s+jobs\s+sync not run yet/);
     const off = await runProgram(['status', '--json'], { ...environment, MEMORY_SYNC_CRON: 'off' });
     expect(JSON.parse(off.stdout).jobs).toMatch(/^sync off;/);
