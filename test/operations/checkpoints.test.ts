@@ -19,7 +19,7 @@ async function memory(environment: Record<string, string> = {}) {
   const repository = bareRepository();
   const open = (more: Record<string, string> = {}, subject?: string) =>
     openApp({ MEMORY_REPO: repository, ...environment, ...more }, subject);
-  return { repository, open, ...(await open()) };
+  return { repository, environment, open, ...(await open()) };
 }
 
 const save = ({ call }: Pick<TestApp, 'call'>, title: string, more: Record<string, unknown> = {}) =>
@@ -199,7 +199,8 @@ describe.each(TIERS)('a checkpoint that was changed by hand, %s', (_, tier) => {
   }
 
   test('every tool that meets it says so, and repair does not claim to mend it', async () => {
-    const { call, id, other, before } = await changed();
+    const { id, other, before, ...app } = await changed();
+    const { call } = app;
     expect(await call('read_memory', { id })).toMatch(/doubtful: a checkpoint that was changed after it was made/);
     expect(await call('read_memory', { id: other })).not.toContain('doubtful');
     expect(await call('memory_status')).toContain('1 doubtful');
@@ -212,6 +213,10 @@ describe.each(TIERS)('a checkpoint that was changed by hand, %s', (_, tier) => {
     expect(one.match(/- `/g)).toHaveLength(1);
     for (const scope of [{ id: other }, { project: 'else/where' }])
       expect(await call('verify_with_github', scope)).not.toContain('CHANGED');
+    const { DATABASE_URL = '' } = app.environment;
+    const doctor = await runProgram(['doctor'], { MEMORY_HOME: app.home, MEMORY_REPO: app.repository, DATABASE_URL });
+    expect(doctor.code).not.toBe(0);
+    expect(doctor.stdout).toMatch(/checkpoints +1 changed after being made/);
     // The way back that it names.
     const made = await call('read_memory', { id, as_of: before });
     expect(made).toContain('All of it works');

@@ -80,6 +80,7 @@ async function examine({ services, caller, home }: CommandContext): Promise<Chec
   const opened = await services().catch(() => null);
   if (opened === null) return checks;
   const reached = checks.every(({ name, ok }) => name !== 'origin' || ok);
+  let changed = 0;
   await check('mirror', async () => {
     const { verify, mirror } = opened;
     if (!reached) {
@@ -88,6 +89,7 @@ async function examine({ services, caller, home }: CommandContext): Promise<Chec
     }
     const found = await verify(caller, {}, { repair: false });
     const { bytes } = await mirror.describe();
+    changed = found.changed.length;
     if (found.differences.length > 0)
       throw new MemoryError(
         'corrupt',
@@ -96,6 +98,14 @@ async function examine({ services, caller, home }: CommandContext): Promise<Chec
       );
     return `${found.checked} documents, all equal to the origin's, ${found.hashed} hashed, ${kilobytes(bytes)}`;
   });
+  if (changed > 0)
+    await check('checkpoints', async () => {
+      throw new MemoryError(
+        'corrupt',
+        `${changed} changed after being made: the seal does not fit.`,
+        "Run strata-memory verify to see which; take what was made from git's history, or delete the file.",
+      );
+    });
   const { shelf } = await services();
   if (shelf.on)
     await check('cache', async () => {
