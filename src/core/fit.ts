@@ -21,10 +21,7 @@ export async function fitted<T>(
   const count = await tokenCounter();
   const left = (shown: number) => mostTokens - count(render(items.slice(0, shown)));
   const shown = textOf
-    ? near(
-        items.map((item) => tokensOf(textOf(item), count)),
-        left,
-      )
+    ? near(items.length, (at) => tokensOf(textOf(items[at] as T), count), left)
     : bisected(items.length, left);
   return shown > 0 || left(0) >= 0 ? render(items.slice(0, shown)) : cut(render([]), mostTokens, count);
 }
@@ -40,17 +37,17 @@ function bisected(items: number, left: (shown: number) => number): number {
 }
 
 /** From the sum of the items' own tokens, which is right but for a few, one way or the other. */
-function near(tokens: number[], left: (shown: number) => number): number {
-  let [low, high] = [0, tokens.length];
+function near(items: number, tokens: (at: number) => number, left: (shown: number) => number): number {
+  let [low, high] = [0, items];
   let at = 0;
   let room = left(0);
   while (low < high) {
     if (room >= 0) {
       low = at;
-      for (let more = room; at < high && more >= (tokens[at] ?? 0); at++) more -= tokens[at] ?? 0;
+      for (let more = room; at < high && more >= tokens(at); at++) more -= tokens(at);
     } else {
       high = at - 1;
-      for (let over = -room; at > low && over > 0; at--) over -= tokens[at - 1] ?? 0;
+      for (let over = -room; at > low && over > 0; at--) over -= tokens(at - 1);
     }
     if (at <= low || at > high) break;
     room = left(at);
