@@ -1,4 +1,6 @@
 import { type Fact, factsOf } from './facts.js';
+import { type Fix, fixesOf } from './fixes.js';
+import { LIMITS } from './limits.js';
 import { type Block, blocksOf, markOf } from './note-blocks.js';
 import { firstSentences, sentencesOf } from './sentences.js';
 
@@ -13,7 +15,7 @@ export interface Digest {
   /** Figures and findings that it marks itself, the most telling first. */
   facts: string[];
   /** What went wrong and what mended it, where the note says both; absent where it does not. */
-  fixes?: { problem: string; fix: string }[];
+  fixes?: Fix[];
   /** Of a pattern: of what type it is, the ids of the notes it was drawn from, other names it was saved under. */
   pattern?: { type: string; evidence: string[]; names: string[] };
   /** Of a checkpoint: the commit it was made on (empty where it does not say), and whether by the schedule. */
@@ -52,7 +54,8 @@ const CLOSES =
   /(?<!\p{L})(?:clos(?:es|ed)|done|fix(?:es|ed)|закры\p{L}+|сделан\p{L}*|готов\p{L}*)[^#\n]{0,20}#\d{6}(?!\d)/iu;
 
 const SUMMARY_CHARS = 320;
-const MOST = { decisions: 30, nextSteps: 30, closed: 60, facts: 16 };
+/** As many as can be saved with a note. */
+const MOST = { decisions: LIMITS.items, nextSteps: LIMITS.items, closed: 60, facts: 16 };
 
 /**
  * Reads headings, lists, checkboxes and tables, in English and Russian. `body` has no front matter; what the note was
@@ -81,6 +84,7 @@ export function digestOf(body: string, given: Partial<Digest> = {}): Digest {
     else takeParagraph(block.text, section, found, summaries);
     if (section !== 'next' && section !== 'decided' && section !== 'done') facts.push(...factsOf(block, heading));
   }
+  const fixes = fixesOf(blocks);
   return {
     summary: given.summary || summaries.summary || summaries.happened || summaries.other || '',
     decisions: (given.decisions?.length ? given.decisions : found.decisions).slice(0, MOST.decisions),
@@ -91,6 +95,7 @@ export function digestOf(body: string, given: Partial<Digest> = {}): Digest {
       .sort((a, b) => b.weight - a.weight || a.at - b.at)
       .slice(0, MOST.facts)
       .map(({ text }) => text),
+    ...(fixes.length === 0 ? {} : { fixes }),
   };
 }
 
