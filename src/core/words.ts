@@ -11,7 +11,7 @@ export interface Words {
 }
 
 /** Words that say how far something is, or nothing at all. */
-const EMPTY = new Set(
+export const EMPTY = new Set(
   `a an the and or of to in on at by for with from as if is it its be we i you that this are was were been has have had our
   their into onto about after before than then done ready live works working closed finished published shipped fixed made told
   в во к ко с со у о об и а но на по за из от до не мы я ты вы то же для под над при про без или что как это его она они был
@@ -21,7 +21,7 @@ const EMPTY = new Set(
     .map((word) => word.replaceAll('ё', 'е')),
 );
 /** Letters that most endings leave alone, in English and Russian. */
-const STEM_LETTERS = 5;
+export const STEM_LETTERS = 5;
 
 /** A project's lines are compared whenever its context is loaded. */
 const known = new Lru<string, Words>(6_000);
@@ -32,11 +32,20 @@ export function wordsOf(line: string): Words {
   return found;
 }
 
-function readWords(line: string): Words {
-  const text = line
+/** The beginnings of a line's words. */
+export function stemsOf(line: string): Set<string> {
+  return stems(readable(line));
+}
+
+function readable(line: string): string {
+  return line
     .toLowerCase()
     .replaceAll('ё', 'е')
     .replace(/#\d{6}\b/g, ' ');
+}
+
+function readWords(line: string): Words {
+  const text = readable(line);
   const head = /^(.{8,}?)(?:\s[—–-]\s|[,;:(])/u.exec(text)?.[1] ?? text;
   return { all: stems(text), head: stems(head), numbers: new Set(text.match(/\d+/g)) };
 }
