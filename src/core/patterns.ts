@@ -139,7 +139,11 @@ export function mergedAgain(
  * The few patterns of a context that are offered: those that have the most to do with what is going on, then those that were
  * of use most often, then the newest; of some that say the same the first.
  */
-export function offeredPatterns(patterns: PatternLine[], uses: Map<string, number>): PatternLine[] {
+export function offeredPatterns(
+  patterns: PatternLine[],
+  uses: Map<string, number>,
+  most: number = LIMITS.contextOffered,
+): PatternLine[] {
   const counted = patterns.map((each) => ({ ...each, uses: uses.get(each.id) ?? 0 }));
   const offered: PatternLine[] = [];
   for (const each of counted.sort((a, b) => b.fits - a.fits || b.uses - a.uses || b.timeMs - a.timeMs)) {
@@ -149,7 +153,7 @@ export function offeredPatterns(patterns: PatternLine[], uses: Map<string, numbe
         title.toLowerCase() === each.title.toLowerCase() || sameLesson({ names: title, text: summary }, lesson),
     );
     if (again) continue;
-    if (offered.push(each) >= LIMITS.contextOffered) break;
+    if (offered.push(each) >= most) break;
   }
   return offered;
 }

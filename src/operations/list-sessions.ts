@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { isAutomatic, KINDS } from '../core/documents.js';
-import { MemoryError } from '../core/errors.js';
 import { fence, minute, provenanceLine } from '../core/format.js';
 import { cleanLine, cleanTime } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import type { Filter } from '../core/ports.js';
 import { projectName } from '../core/project.js';
 import { BROKEN_SEAL } from '../core/seal.js';
+import { decodeCursor, encodeCursor } from './cursor.js';
 import { consistency, defineOperation, limitOf, provenance } from './operation.js';
 import { nearestProjects, unknownProject } from './unknown-project.js';
 
@@ -84,7 +84,7 @@ export const listSessions = defineOperation({
   async run(input, { services, caller }) {
     const filter = filterOf(input);
     const limit = input.limit ?? LIMITS.listDefault;
-    const after = input.cursor === undefined ? undefined : decodeCursor(input.cursor);
+    const after = input.cursor === undefined ? undefined : placeAfter(input.cursor);
     const { value, provenance: from } = await services.reader.read(
       caller,
       input.consistency,
@@ -118,7 +118,7 @@ export const listSessions = defineOperation({
         automatic: isAutomatic(each),
         queued: each.queued,
       })),
-      cursor: value.found.length > limit && last ? encodeCursor(last) : null,
+      cursor: value.found.length > limit && last ? encodeCursor([last.timeMs, last.path]) : null,
       near: value.near,
       provenance: from,
     };
@@ -145,20 +145,7 @@ export const listSessions = defineOperation({
   },
 });
 
-function encodeCursor({ timeMs, path }: { timeMs: number; path: string }): string {
-  return Buffer.from(JSON.stringify([timeMs, path])).toString('base64url');
-}
-
-function decodeCursor(cursor: string): { timeMs: number; path: string } {
-  try {
-    const [timeMs, path] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as [unknown, unknown];
-    if (typeof timeMs === 'number' && Number.isFinite(timeMs) && typeof path === 'string') return { timeMs, path };
-  } catch {
-    // Said below.
-  }
-  throw new MemoryError(
-    'invalid_input',
-    'The cursor is not one that list_sessions gave.',
-    'Leave it out to start from the newest.',
-  );
+function placeAfter(cursor: string): { timeMs: number; path: string } {
+  const [timeMs, path] = decodeCursor<[number, string]>('list_sessions', cursor, [0, '']);
+  return { timeMs, path };
 }

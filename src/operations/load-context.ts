@@ -1,100 +1,20 @@
 import { z } from 'zod';
 import type { Caller } from '../core/caller.js';
-import { byNote, changeLines, sinceLine } from '../core/change-lines.js';
-import { type Changes, changesOf, heldChanges, isHead, pointOf } from '../core/changes.js';
-import { contextOf, ownDocuments, type ProjectContext } from '../core/context.js';
+import { contextOf, ownDocuments } from '../core/context.js';
 import { type ContextLine, contextLines, sectioned } from '../core/context-lines.js';
-import { type Document, KINDS } from '../core/documents.js';
+import { byFrom, CONTEXT_SECTIONS, type ContextSection, sectionLines } from '../core/context-section.js';
+import type { Document } from '../core/documents.js';
+import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
 import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { offeredPatterns, patternHead } from '../core/patterns.js';
 import type { Reading } from '../core/ports.js';
-import type { Consistency } from '../core/reader.js';
+import { type ContextAnswer, contextAnswer, nearFirst } from './context-answer.js';
 import { goneSources } from './gone-sources.js';
-import { budget, type Context, consistency, defineOperation, provenance, unconfirmed } from './operation.js';
-import { checkpointNamed, newerThan, pointOfCheckpoint } from './since.js';
+import { changesSince, formatChanges } from './load-context-since.js';
+import { budget, type Context, consistency, defineOperation } from './operation.js';
 import { nearestProjects } from './unknown-project.js';
-
-const note = z.object({
-  id: z.string(),
-  title: z.string(),
-  kind: z.enum(KINDS),
-  project: z.string(),
-  timeMs: z.number(),
-  summary: z.string(),
-  /** It waits for the origin. */
-  queued: z.boolean(),
-});
-
-/** A line of a note: its text, the note's id and time. */
-const said = { text: z.string(), from: z.string(), timeMs: z.number() };
-
-const change = z.object({
-  what: z.enum(['new', 'changed', 'deleted']),
-  id: z.string(),
-  title: z.string(),
-  timeMs: z.number(),
-  author: z.string(),
-  client: z.string(),
-  summary: z.string(),
-  steps: z.array(z.object({ id: z.string(), text: z.string() })),
-  closed: z.array(z.string()),
-  decisions: z.array(z.string()),
-  facts: z.array(z.string()),
-  queued: z.boolean(),
-});
-
-const output = z.object({
-  project: z.string(),
-  total: z.number(),
-  notes: z.array(note),
-  /** Open in this project: `id` closes one, `sinceMs` is when it was first said. */
-  steps: z.array(z.object({ id: z.string(), ...said, sinceMs: z.number() })),
-  decisions: z.array(z.object({ ...said, supersededMs: z.number().nullable() })),
-  facts: z.array(z.object(said)),
-  record: z
-    .object({
-      status: z.string(),
-      priority: z.string(),
-      targetRevenue: z.number().nullable(),
-      currentRevenue: z.number().nullable(),
-      summary: z.string(),
-      timeMs: z.number(),
-    })
-    .nullable(),
-  patterns: z.array(
-    note.extend({
-      type: z.string(),
-      fits: z.number(),
-      uses: z.number(),
-      evidence: z.array(z.string()),
-      /** Of them, so many are not there any more. */
-      gone: z.number(),
-    }),
-  ),
-  relatives: z.array(z.object({ ...said, project: z.string() })),
-  /** The newest one. */
-  checkpoint: note.nullable(),
-  /** What changed since a point, instead of all that is above; null where none was named. */
-  changes: z
-    .object({
-      commit: z.string().nullable(),
-      sinceMs: z.number().nullable(),
-      checkpoint: z.string().nullable(),
-      notes: z.array(change),
-      left: z.number(),
-      note: z.string().nullable(),
-    })
-    .nullable(),
-  /** What is not at the origin, in every project; `why` is what the origin last said. */
-  unconfirmed,
-  /** Where the project has no notes: which projects have, those with names like it first. */
-  others: z.array(z.object({ project: z.string(), documents: z.number(), lastMs: z.number() })),
-  /** How many of `others` have names like it. */
-  near: z.number(),
-  provenance,
-});
 
 export const loadContext = defineOperation({
   name: 'load_context',
@@ -110,9 +30,10 @@ export const loadContext = defineOperation({
       .max(LIMITS.idChars)
       .optional()
       .describe('commit, date or checkpoint id: only what changed'),
+    section: z.enum(CONTEXT_SECTIONS).optional().describe('only this, all of it'),
     consistency,
   }),
-  output,
+  output: contextAnswer,
   effect: 'read',
   idempotent: true,
   scope: 'read',
@@ -122,11 +43,22 @@ export const loadContext = defineOperation({
     name: 'context',
     about: 'What is known of a project: latest notes, open steps, decisions',
     positionals: ['project'],
-    examples: ['context', 'context owner/repo --max-tokens 600', 'context --since 2026-11-20'],
+    examples: [
+      'context',
+      'context owner/repo --max-tokens 600',
+      'context --section steps',
+      'context --since 2026-11-20',
+    ],
   },
 
   async run(input, context) {
     const { services, caller } = context;
+    if (input.since !== undefined && input.section !== undefined)
+      throw new MemoryError(
+        'invalid_input',
+        '`since` and `section` do not go together: what changed is told of all sections. Nothing was done.',
+        'Leave one of them out.',
+      );
     if (input.since !== undefined) return changesSince(input.since, input, context);
     const named = await context.project(input.project);
     const filter = { projects: [named] };
@@ -159,7 +91,8 @@ export const loadContext = defineOperation({
     const near = own.length > 0 ? value : await relativesHere(named, context);
     const made = contextOf(own, near.relatives, near.parent);
     const uses = await services.uses.of(made.patterns.map(({ id }) => id));
-    const patterns = offeredPatterns(made.patterns, uses);
+    const most = input.section === 'patterns' ? LIMITS.contextPatterns : LIMITS.contextOffered;
+    const patterns = offeredPatterns(made.patterns, uses, most);
     const gone = await goneSources(patterns, context);
     return {
       project: named,
@@ -169,7 +102,7 @@ export const loadContext = defineOperation({
       patterns: patterns.map((each) => ({ ...each, gone: gone.get(each.id)?.length ?? 0 })),
       changes: null,
       unconfirmed: await services.outbox.unconfirmed(),
-      others: nearFirst(value.others, value.near).slice(0, 10),
+      others: nearFirst(value.others, value.near),
       near: value.near.length,
       provenance: from,
     };
@@ -192,6 +125,7 @@ export const loadContext = defineOperation({
           : `Project \`${project}\`: nothing remembered yet. Other projects (search_memory looks in all):\n${fence(shown.join('\n'))}\n${renamed}${foot}`,
       );
     }
+    if (input.section !== undefined) return formatSection(answer, input.section, most, foot);
     const head =
       total === 0
         ? 'nothing remembered yet; this is what related projects know. Save what you do with save_session.'
@@ -213,8 +147,41 @@ export const loadContext = defineOperation({
 });
 
 /** What was shown of a pattern's line is a use of it; one that did not fit the budget was not offered. */
-function offered(text: string | null, { patterns }: z.infer<typeof output>): string[] {
+function offered(text: string | null, { patterns }: ContextAnswer): string[] {
   return patterns.filter((each) => text === null || text.includes(patternHead(each))).map(({ id }) => id);
+}
+
+const SAID: Record<ContextSection, string> = {
+  steps: 'open steps. A note with `- [x] #number` closes one.',
+  decisions: 'decisions.',
+  facts: 'figures and findings.',
+  patterns: 'patterns. All of them: list_sessions(kind: pattern).',
+  notes: 'notes. All of them: list_sessions.',
+};
+
+/** One section, with what would show the rest of it. */
+function formatSection(answer: ContextAnswer, section: ContextSection, most: number, foot: string): Promise<string> {
+  const { project, total, notes } = answer;
+  const lines = sectionLines(answer, section);
+  const known = total > notes.length ? ` (the newest ${notes.length} of ${total} notes were looked at)` : '';
+  return fitted(
+    most,
+    lines,
+    (shown) => {
+      const left = lines.length - shown.length;
+      const count = left === 0 ? `${lines.length}` : `${shown.length} of ${lines.length}`;
+      // About as many tokens more as there are lines more.
+      const wanted = Math.ceil((most * lines.length) / Math.max(shown.length, 1) / 500) * 500;
+      const how =
+        most < LIMITS.budgetMaxTokens
+          ? `max_tokens=${Math.min(wanted, LIMITS.budgetMaxTokens)}`
+          : 'no answer holds more; read_memory gives a note whole';
+      const more = left === 0 ? '' : `${left} more: ${how}\n`;
+      const body = shown.length === 0 ? '' : `${fence(byFrom(shown))}\n`;
+      return `Project \`${project}\`: ${count} ${SAID[section]}${known}\n${body}${more}${foot}`;
+    },
+    ({ text }) => text,
+  );
 }
 
 /** Those of a project that no note speaks of yet: the checkout knows what it is a submodule of. */
@@ -241,91 +208,6 @@ async function documentsOf(reading: Reading, caller: Caller, projects: string[])
   return reading.list(caller, filter, { limit: LIMITS.contextRelativesNotes });
 }
 
-async function changesSince(
-  since: string,
-  input: { project?: string; consistency?: Consistency },
-  context: Context,
-): Promise<z.infer<typeof output>> {
-  const { services, caller } = context;
-  const { consistency } = input;
-  const head = await services.reader.read(
-    caller,
-    consistency,
-    'fresh',
-    async (reading) => (await reading.state()).head,
-  );
-  const checkpoint = await checkpointNamed(since, 'fast', context);
-  const same = isHead(checkpoint?.commit ?? since, head.value?.commit);
-  const then = same
-    ? null
-    : checkpoint
-      ? await pointOfCheckpoint(checkpoint, 'fast', context)
-      : await pointOf(services.asOf, caller, since, 'fast');
-  // Whoever names a checkpoint and nothing else means its project.
-  const project = (input.project === undefined ? checkpoint?.project : null) ?? (await context.project(input.project));
-  const filter = { projects: [project] };
-  const held = await newerThan(checkpoint, await services.held.list(caller, filter), context);
-  const { value, provenance: from } = await services.reader.read(caller, consistency, 'fast', async (reading) => {
-    const total = await reading.count(caller, filter);
-    const unknown = total + held.length === 0;
-    return {
-      total,
-      changes: then
-        ? await changesOf(services.asOf, caller, reading, then, project, checkpoint?.path)
-        : { commit: head.value?.commit ?? null, sinceMs: checkpoint?.timeMs ?? null, notes: [], left: 0, note: null },
-      others: unknown ? await reading.projects(caller) : [],
-      near: unknown ? ((await nearestProjects(reading, caller, project)) ?? []) : [],
-    };
-  });
-  const waiting = heldChanges(held);
-  const ids = new Set(waiting.map(({ id }) => id));
-  return {
-    project,
-    total: value.total,
-    ...NO_CONTEXT,
-    changes: {
-      ...value.changes,
-      checkpoint: checkpoint?.id ?? null,
-      notes: [...waiting, ...value.changes.notes.filter(({ id }) => !ids.has(id))],
-    },
-    unconfirmed: await services.outbox.unconfirmed(),
-    others: nearFirst(value.others, value.near).slice(0, 10),
-    near: value.near.length,
-    provenance: same ? head.provenance : from,
-  };
-}
-
-function formatChanges(project: string, changes: Changes, chars: number, most: number, foot: string): Promise<string> {
-  const { notes, left, note } = changes;
-  const more = [left > 0 ? `${left} more changes were not looked at` : '', note ?? ''].filter((part) => part !== '');
-  const end = [...more, foot].join('\n');
-  if (notes.length === 0)
-    return fitted(most, [], () => `Project \`${project}\`: nothing changed ${sinceLine(changes)}.\n${end}`);
-  const head = `Project \`${project}\`: ${notes.length} notes changed ${sinceLine(changes)}.`;
-  return fitted(
-    most,
-    changeLines(changes, chars),
-    (shown) => (shown.length === 0 ? `${head}\n${end}` : `${head}\n${fence(byNote(shown))}\n${end}`),
-    ({ text }) => text,
-  );
-}
-
-const NO_CONTEXT: ProjectContext = {
-  notes: [],
-  steps: [],
-  decisions: [],
-  facts: [],
-  record: null,
-  patterns: [],
-  relatives: [],
-  checkpoint: null,
-};
-
 /** Notes stay under the name that they were saved under: only the person knows that two names are one project. */
 const RENAMED =
   'If the repository was renamed, its notes are under the old name: give that as `project`, or set MEMORY_PROJECT to it.\n';
-
-function nearFirst<T extends { project: string }>(others: T[], near: string[]): T[] {
-  const liked = near.flatMap((name) => others.filter(({ project }) => project === name));
-  return [...liked, ...others.filter(({ project }) => !near.includes(project))];
-}

@@ -95,13 +95,13 @@ test('a note from a submodule says what that is one of, and then its relatives c
   );
 
   const list = await inLib.call('list_projects', { consistency: 'fresh' });
-  expect(list).toMatch(/^- acme\/lib · in acme\/shop · 2 notes/m);
   expect(list).toMatch(/^- acme\/shop · 1 notes/m);
+  expect(list).toMatch(/^ {2}- acme\/lib · 2 notes/m);
 
   // A record has the last word.
   commitFiles(repository, { 'projects/acme/lib.md': '---\nparent: other/place\nstatus: active\n---\nMoved.\n' });
   expect(await inLib.call('list_projects', { consistency: 'fresh' })).toMatch(
-    /^- acme\/lib · in other\/place · active · 3 notes/m,
+    /^- other\/place .*\n {2}- acme\/lib · active · 3 notes/m,
   );
   expect(hits(await inLib.call('search_memory', { ...query, relatives: true }))).toEqual([
     'acme/lib',
