@@ -7,7 +7,7 @@ import { OPERATIONS } from '../src/operations/index.js';
 const README = new URL('../README.md', import.meta.url);
 
 function tools(): string {
-  const rows = OPERATIONS.map(({ name, input, description }) => {
+  const rows = OPERATIONS.filter(({ tool }) => tool !== false).map(({ name, input, description }) => {
     const args = Object.entries(input.shape).map(([key, type]) =>
       type.safeParse(undefined).success ? `[${key}]` : key,
     );

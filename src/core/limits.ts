@@ -64,6 +64,15 @@ export const LIMITS = {
   /** Uses that wait to be written. */
   usesWaiting: 10_000,
 
+  // Looking back at a week: days, lines of each kind, documents that are read at a time, how long one works in one go.
+  reviewDays: 366,
+  reviewLines: 200,
+  reviewCandidates: 12,
+  reviewPage: 100,
+  turnMs: 15,
+  /** An active project without a note for so long has gone quiet. */
+  quietMs: 30 * 24 * 60 * 60_000,
+
   // Waiting.
   headConfirmMs: 700,
   headFreshMs: 60_000,

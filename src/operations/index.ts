@@ -11,6 +11,7 @@ import { searchMemory } from './search-memory.js';
 import { syncNow } from './sync-now.js';
 import { updateProject } from './update-project.js';
 import { verifyWithGithub } from './verify-with-github.js';
+import { weeklyReview } from './weekly-review.js';
 
 /** Everything a caller can ask. Adding a capability is one file and one line. */
 export const OPERATIONS = [
@@ -26,4 +27,5 @@ export const OPERATIONS = [
   savePattern,
   listProjects,
   updateProject,
+  weeklyReview,
 ] as unknown as readonly Operation[];

@@ -33,6 +33,8 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O = unknown> {
   scope: Scope;
   /** Part of `MEMORY_TOOLS=core`. */
   core: boolean;
+  /** False: a command, a resource and a prompt, and not in `tools/list`, which every session pays for. */
+  tool?: false;
   meta?: Record<string, unknown>;
   /** As a command: its name, what it does for a person, the arguments that need no flag, and examples without the program's name. */
   command: {

@@ -10,7 +10,14 @@ test('resources, templates and completion give what the tools give', async () =>
   });
   const id = /`([^`]+)`/.exec(receipt)?.[1] ?? '';
   const { resources } = await client.listResources();
-  expect(resources.map(({ uri }) => uri)).toEqual(['memory://context', 'memory://projects', 'memory://status']);
+  expect(resources.map(({ uri }) => uri)).toEqual([
+    'memory://context',
+    'memory://projects',
+    'memory://review',
+    'memory://checkpoints',
+    'memory://patterns',
+    'memory://status',
+  ]);
   for (const { uri } of resources) {
     const { contents } = await client.readResource({ uri });
     expect((contents[0] as { text: string }).text).not.toBe('');
@@ -19,6 +26,8 @@ test('resources, templates and completion give what the tools give', async () =>
   expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual([
     'memory://note/{+id}',
     'memory://project/{+project}',
+    'memory://steps/{+project}',
+    'memory://review/{+project}',
   ]);
   const note = await client.readResource({ uri: `memory://note/${id}` });
   expect((note.contents[0] as { text: string }).text).toContain('High water at noon.');
@@ -26,11 +35,20 @@ test('resources, templates and completion give what the tools give', async () =>
   expect((escaped.contents[0] as { text: string }).text).toContain('High water at noon.');
   const project = await client.readResource({ uri: 'memory://project/sea/tides' });
   expect((project.contents[0] as { text: string }).text).toContain('Tide tables');
-  const completed = await client.complete({
-    ref: { type: 'ref/resource', uri: 'memory://project/{+project}' },
-    argument: { name: 'project', value: 'se' },
-  });
-  expect(completed.completion.values).toEqual(['sea/tides']);
+  for (const [name, said] of [
+    ['steps', /0 open steps/],
+    ['review', /1 notes in 1 projects/],
+  ] as const)
+    expect((await client.readResource({ uri: `memory://${name}/sea/tides` })).contents[0]).toMatchObject({
+      text: expect.stringMatching(said),
+    });
+  for (const uri of resourceTemplates
+    .map(({ uriTemplate }) => uriTemplate)
+    .filter((each) => each.includes('project'))) {
+    const argument = { name: 'project', value: 'se' };
+    const { completion } = await client.complete({ ref: { type: 'ref/resource', uri }, argument });
+    expect(completion.values, uri).toEqual(['sea/tides']);
+  }
   const ids = await client.complete({
     ref: { type: 'ref/resource', uri: 'memory://note/{+id}' },
     argument: { name: 'id', value: 'sessions/' },
@@ -47,13 +65,15 @@ test('prompts name the tools to use, and resume brings the context along', async
   expect(prompts.map(({ name }) => name)).toEqual(['resume', 'close_session', 'weekly_review']);
   const resume = await client.getPrompt({ name: 'resume', arguments: { project: 'sea/tides' } });
   expect(JSON.stringify(resume.messages)).toContain('Tide tables');
-  for (const name of ['close_session', 'weekly_review'])
-    expect(JSON.stringify((await client.getPrompt({ name })).messages)).toMatch(/save_session|list_sessions/);
-  const projects = await client.complete({
-    ref: { type: 'ref/prompt', name: 'resume' },
-    argument: { name: 'project', value: '' },
-  });
-  expect(projects.completion.values).toEqual(['sea/tides']);
+  expect(JSON.stringify((await client.getPrompt({ name: 'close_session' })).messages)).toMatch(/save_session/);
+  expect(JSON.stringify((await client.getPrompt({ name: 'weekly_review' })).messages)).toMatch(
+    /save_pattern.*Tide tables/,
+  );
+  for (const { name } of prompts) {
+    const argument = { name: 'project', value: '' };
+    const { completion } = await client.complete({ ref: { type: 'ref/prompt', name }, argument });
+    expect(completion.values, name).toEqual(['sea/tides']);
+  }
   await expect(client.getPrompt({ name: 'nothing' })).rejects.toThrow(/no such prompt/);
 });
 

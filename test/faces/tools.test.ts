@@ -127,7 +127,15 @@ test('what every operation gives is what its output schema says', async () => {
     expect(strict.parse(output), name).toEqual(output);
     return output as Record<string, unknown>;
   };
-  const empty = ['load_context', 'list_sessions', 'memory_status', 'sync_now', 'verify_with_github'];
+  const empty = [
+    'load_context',
+    'list_sessions',
+    'list_projects',
+    'weekly_review',
+    'memory_status',
+    'sync_now',
+    'verify_with_github',
+  ];
   for (const name of empty) await run(name, {});
   const note = {
     title: 'One',
@@ -154,5 +162,6 @@ test('what every operation gives is what its output schema says', async () => {
   await run('save_pattern', { ...pattern, content: 'And then so.' });
   await run('read_memory', { id: lesson });
   for (const name of empty) await run(name, {});
+  await run('load_context', { section: 'steps' });
   await run('verify_with_github', { id, repair: true });
 });

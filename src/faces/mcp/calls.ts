@@ -17,7 +17,11 @@ import type { McpOptions } from './options.js';
 import { toolOf } from './tools.js';
 
 export async function listTools({ operations }: McpOptions): Promise<ListToolsResult> {
-  return { tools: (await operations()).map(toolOf) };
+  return { tools: (await tools(operations)).map(toolOf) };
+}
+
+async function tools(operations: McpOptions['operations']): Promise<Operation[]> {
+  return (await operations()).filter(({ tool }) => tool !== false);
 }
 
 /** Runs one tool. An error of ours is a result that says what to do; only an unknown tool is a protocol error. */
@@ -27,7 +31,7 @@ export async function callTool(
   params: CallToolRequest['params'],
   extra: RequestHandlerExtra<ServerRequest, ServerNotification>,
 ): Promise<CallToolResult> {
-  const byName = new Map((await options.operations()).map((operation) => [operation.name, operation]));
+  const byName = new Map((await tools(options.operations)).map((operation) => [operation.name, operation]));
   const operation = byName.get(params.name);
   if (!operation) {
     const near = nearest(params.name.slice(0, 100), byName.keys(), 1);

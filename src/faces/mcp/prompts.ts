@@ -3,8 +3,8 @@ export interface Prompt {
   title: string;
   description: string;
   arguments: { name: string; description: string; required: boolean }[];
-  /** Whether the project's context is put into it. */
-  context: boolean;
+  /** The operation whose answer is put into it; empty: none. */
+  brings: string;
   text: string;
 }
 
@@ -16,7 +16,7 @@ export const PROMPTS: readonly Prompt[] = [
     title: 'Resume a project',
     description: 'Where the project stands and what comes next.',
     arguments: [project],
-    context: true,
+    brings: 'load_context',
     text: 'We go on with this project. Below is what memory holds. Say in a few lines where it stands, what was decided, and which open step you propose to take first; then wait for my answer.',
   },
   {
@@ -24,7 +24,7 @@ export const PROMPTS: readonly Prompt[] = [
     title: 'Close the session',
     description: 'Save what this session did, decided and left open.',
     arguments: [project],
-    context: false,
+    brings: '',
     text: 'We stop here. Save this session with save_session: a title that says what it was about, content in Markdown with what was done and found, decisions with their reasons, next_steps concrete enough to start from. Leave out secrets and what the code itself says. Show me the receipt; only "saved" means saved.',
   },
   {
@@ -32,13 +32,13 @@ export const PROMPTS: readonly Prompt[] = [
     title: 'Weekly review',
     description: 'What the last seven days brought, across projects.',
     arguments: [project],
-    context: false,
-    text: 'Review the last seven days. Use list_projects and list_sessions (after: seven days ago), read what matters with read_memory, and give me: what was finished, what was decided, what is open and since when, what contradicts itself. Propose the three next steps worth most. Save nothing until I agree.',
+    brings: 'weekly_review',
+    text: 'Below is what memory holds of the last seven days. Tell me in short: what was finished and what was decided, by project; which open steps have waited too long, and whether to do, to hand over or to drop them; what contradicts itself or is unconfirmed. Read a note with read_memory only where a line leaves a question. Then propose the three next steps worth most. Of the candidates for patterns name those that would help next time, in one sentence each. Save nothing until I agree: then save_pattern with their evidence, update_project, or a note with `- [x] #number` for steps that are done with.',
   },
 ];
 
-export function promptText(prompt: Prompt, project: string | undefined, context: string): string {
-  return [prompt.text, project === undefined ? '' : `Project: ${project}`, context]
+export function promptText(prompt: Prompt, project: string | undefined, brought: string): string {
+  return [prompt.text, project === undefined ? '' : `Project: ${project}`, brought]
     .filter((part) => part !== '')
     .join('\n\n');
 }

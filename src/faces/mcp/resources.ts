@@ -15,20 +15,42 @@ import { PROMPTS, promptText } from './prompts.js';
 /** Runs an operation by name and gives its text. */
 export type RunText = (name: string, input: Record<string, unknown>, signal: AbortSignal) => Promise<string>;
 
-const STATIC = [
+/** An operation's answer under a name, and what is asked of it besides what the name says. */
+interface Resource {
+  name: string;
+  title: string;
+  operation: string;
+  input?: Record<string, unknown>;
+}
+
+const STATIC: (Resource & { uri: string })[] = [
   { uri: 'memory://context', name: 'Context', title: 'Context of this project', operation: 'load_context' },
   { uri: 'memory://projects', name: 'Projects', title: 'All projects', operation: 'list_projects' },
+  { uri: 'memory://review', name: 'Review', title: 'The last seven days', operation: 'weekly_review' },
+  {
+    ...{ uri: 'memory://checkpoints', name: 'Checkpoints', title: 'Checkpoints, newest first' },
+    ...{ operation: 'list_sessions', input: { kind: 'checkpoint' } },
+  },
+  {
+    ...{ uri: 'memory://patterns', name: 'Patterns', title: 'Patterns, newest first' },
+    ...{ operation: 'list_sessions', input: { kind: 'pattern' } },
+  },
   { uri: 'memory://status', name: 'Status', title: 'Status of the memory', operation: 'memory_status' },
 ];
 
-const TEMPLATES = [
+const TEMPLATES: (Resource & { prefix: string; argument: 'id' | 'project' })[] = [
   { prefix: 'memory://note/', argument: 'id', operation: 'read_memory', name: 'Note', title: 'One note by its id' },
   {
-    prefix: 'memory://project/',
-    argument: 'project',
+    ...{ prefix: 'memory://project/', argument: 'project', name: 'Project', title: 'Context of a project' },
     operation: 'load_context',
-    name: 'Project',
-    title: 'Context of a project',
+  },
+  {
+    ...{ prefix: 'memory://steps/', argument: 'project', name: 'Steps', title: 'Open steps of a project' },
+    ...{ operation: 'load_context', input: { section: 'steps' } },
+  },
+  {
+    ...{ prefix: 'memory://review/', argument: 'project', name: 'Project review', title: 'Seven days of a project' },
+    operation: 'weekly_review',
   },
 ];
 
@@ -62,10 +84,10 @@ export function registerResources(
         `There is no such resource. Resources: ${[...STATIC.map((each) => each.uri), ...TEMPLATES.map(({ prefix, argument }) => `${prefix}<${argument}>`)].join(', ')}.`,
       );
     const text = fixed
-      ? await run(fixed.operation, {}, signal)
+      ? await run(fixed.operation, { ...fixed.input }, signal)
       : await run(
           template?.operation ?? '',
-          { [template?.argument ?? '']: decode(uri.slice(template?.prefix.length)) },
+          { ...template?.input, [template?.argument ?? '']: decode(uri.slice(template?.prefix.length)) },
           signal,
         );
     return { contents: [{ uri, mimeType, text }] };
@@ -88,10 +110,11 @@ export function registerResources(
         `There is no such prompt. Prompts: ${PROMPTS.map(({ name }) => name).join(', ')}.`,
       );
     const project = params.arguments?.project?.trim() || undefined;
-    const context = prompt.context ? await run('load_context', project === undefined ? {} : { project }, signal) : '';
+    const brought =
+      prompt.brings === '' ? '' : await run(prompt.brings, project === undefined ? {} : { project }, signal);
     return {
       description: prompt.description,
-      messages: [{ role: 'user', content: { type: 'text', text: promptText(prompt, project, context) } }],
+      messages: [{ role: 'user', content: { type: 'text', text: promptText(prompt, project, brought) } }],
     };
   });
 
