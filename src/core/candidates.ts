@@ -39,8 +39,10 @@ const HALF_MS = 90 * 86_400_000;
 const OFTEN = 3;
 /** Words of a fix that say which error it was. */
 const TELLING_STEMS = 4;
-/** The best ones are compared with what patterns say. */
-const LOOKED_AT = 300;
+/** A checklist that every note has would leave no room for anything else. */
+const MOST_OF_TYPE = 0.5;
+/** So many of each type, the best ones, are compared with what patterns say. */
+const LOOKED_AT = 100;
 const REVOKED = /supersed|no longer|revers|revok|cancel|drop(?:s|ped)|overrul|отмен|больше не|передумали|пересмотр/iu;
 
 /** Gathers what notes have in common: they are added one by one, newest first. */
@@ -67,22 +69,25 @@ export function createCandidates() {
     /** At most so many, the best first, of those that no pattern says. */
     async found(nowMs: number, most: number, pause: Pause): Promise<Candidate[]> {
       const all: { candidate: Candidate; worth: number }[] = [];
-      for (const type of CANDIDATE_TYPES)
+      for (const type of CANDIDATE_TYPES) {
+        const ofType: typeof all = [];
         for (const group of await (type === 'fix' ? mendedAlike(lines.fix, pause) : groupsOf(lines[type], pause))) {
           const found = candidateOf(type, group, nowMs);
-          if (found) all.push(found);
+          if (found) ofType.push(found);
           if (pause.due()) await pause.rest();
         }
-      const best = all.sort((a, b) => b.worth - a.worth || b.candidate.lastMs - a.candidate.lastMs).slice(0, LOOKED_AT);
+        all.push(...ofType.sort(bestFirst).slice(0, LOOKED_AT));
+      }
       const chosen: { candidate: Candidate; words: Words }[] = [];
-      for (const { candidate } of best) {
+      for (const { candidate } of all.sort(bestFirst)) {
         if (chosen.length === most) break;
         const words = wordsOf(candidate.text);
         const known =
           patterns.some((pattern) => says(pattern, candidate, words.all)) ||
           revoked.some((each) => each.timeMs > candidate.lastMs && covers(each.words, words.all)) ||
           chosen.some((each) => sameThing(each.words, words));
-        if (!known) chosen.push({ candidate, words });
+        const ofType = chosen.filter((each) => each.candidate.type === candidate.type).length;
+        if (!known && ofType < most * MOST_OF_TYPE) chosen.push({ candidate, words });
         if (pause.due()) await pause.rest();
       }
       return chosen.map(({ candidate }) => candidate);
@@ -90,7 +95,9 @@ export function createCandidates() {
   };
 }
 
-export type Candidates = ReturnType<typeof createCandidates>;
+function bestFirst(a: { candidate: Candidate; worth: number }, b: typeof a): number {
+  return b.worth - a.worth || b.candidate.lastMs - a.candidate.lastMs;
+}
 
 /** Errors are one where they are told alike, or were mended alike: the same cause shows itself in other ways. */
 async function mendedAlike(lines: readonly Line[], pause: Pause): Promise<Line[][]> {

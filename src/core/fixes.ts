@@ -81,7 +81,8 @@ export function fixesOf(blocks: readonly Block[]): Fix[] {
     if (role === 'fix' && (found === null || problemOf(found) === '')) return;
     found ??= { title: '', problem: '', cause: '', fix: '' };
     found[role] ||= firstSentences(text, TEXT_CHARS);
-    into = text === '' ? role : null;
+    // `Make sure:` is said in what follows.
+    into = text === '' || text.endsWith(':') ? role : null;
   };
   for (const block of blocks) {
     if (block.kind === 'heading') {
@@ -123,8 +124,9 @@ function nextLabel(text: string): number {
   return text.length;
 }
 
+/** Not a template's `[what went wrong]`, nor the beginning of a list that is not there. */
 function telling(text: string): boolean {
-  return text.length >= LEAST_CHARS && /\p{L}{3}/u.test(text);
+  return text.length >= LEAST_CHARS && /\p{L}{3}/u.test(text) && !/^[[<{].*[\]>}]$|:$/.test(text);
 }
 
 /** `Что случилось: пустая сводка` and `Incident: bot silent` name the problem; `What happened` does not. */
@@ -179,7 +181,8 @@ function told(text: string, { problem, cause }: Found): string {
 /** The first paragraph, or the first items, below a heading or a label of its own. */
 function added(before: string, text: string, item: boolean): string {
   if (before === '') return firstSentences(text, TEXT_CHARS);
-  return item && before.length + text.length + 2 <= TEXT_CHARS ? `${before}; ${text}` : before;
+  if (!item || before.length + text.length + 2 > TEXT_CHARS) return before;
+  return before.endsWith(':') ? `${before} ${text}` : `${before}; ${text}`;
 }
 
 /** `The form sent twice (fixed: the button goes grey)`, in one sentence or in two. */

@@ -138,7 +138,8 @@ test('the best first: how often, in how many projects, how lately; never more th
     'decision 2 Tabs are four wide',
     'decision 2 Menus have no icons',
   ]);
-  expect(await found(all, 2)).toHaveLength(2);
+  // Half of them may be of one type.
+  expect(lines(await found(all, 4))).toEqual(['decision 2 Links open in place', 'decision 3 Errors say what to do']);
 });
 
 test('thousands of notes: others get their turns meanwhile, and what recurs among them is found', async () => {

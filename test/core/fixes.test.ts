@@ -52,6 +52,11 @@ const NOTES: [string, string, [string, string][]][] = [
     ],
   ],
   [
+    'what follows in a list',
+    '**Issue:** "Webhook failed" error\n**Fix:** Make sure:\n- the secret is set\n- the port is open\n\nText.',
+    [['"Webhook failed" error', 'Make sure: the secret is set; the port is open']],
+  ],
+  [
     'a table',
     '| Error | Cause | Fix |\n|---|---|---|\n| 504 on checkout | lock timeout 0 | set it per session |',
     [['504 on checkout — lock timeout 0', 'set it per session']],
@@ -83,6 +88,8 @@ test.each([
   ['a fix of nothing', 'Fix: typo in the readme\n\nFixed by Anna.'],
   ['who mended it', 'The form took no comma. Fixed by the support within an evening, to their honour.'],
   ['what a product is for', 'The problem: Claude forgets. The solution: a memory.'],
+  ['a template', '**Problem:** [what went wrong?]\n\n**Solution:** [how it was mended]'],
+  ['a list that is not there', '**Error:** it failed again\n**Fix:** make sure:'],
   ['what is spoken of', 'We had a problem with the fix: it was late.'],
   ['code', '```\nError: boom happened here\nFix: none of this is prose\n```'],
 ])('nothing is made of %s', (_, body) => {
