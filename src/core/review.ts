@@ -55,6 +55,7 @@ export function createReview({ sinceMs, nowMs }: { sinceMs: number; nowMs: numbe
       for (const [project, newestFirst] of byProject) {
         const oldestFirst = newestFirst.toSorted((a, b) => a.timeMs - b.timeMs);
         for (const step of openLoops(oldestFirst)) steps.push({ ...step, project });
+        if (pause.due()) await pause.rest();
         if ((oldestFirst.at(-1)?.timeMs ?? 0) >= sinceMs)
           for (const { text, from, timeMs, supersededMs } of decisionsOf(oldestFirst))
             if (timeMs >= sinceMs && supersededMs === null) decisions.push({ text, from, timeMs, project });

@@ -78,7 +78,8 @@ test('every answer is what the protocol’s own schema says, to the last propert
     expect(failed.isError).toBe(true);
     const { resources } = await ask('resources/list', {}, schemas.ListResourcesResultSchema);
     const { resourceTemplates } = await ask('resources/templates/list', {}, schemas.ListResourceTemplatesResultSchema);
-    const filled = ['memory://project/test/project', 'memory://note/projects/test/project'];
+    const ofProject = ['project', 'steps', 'review'].map((name) => `memory://${name}/test/project`);
+    const filled = [...ofProject, 'memory://note/projects/test/project'];
     expect(resourceTemplates).toHaveLength(filled.length);
     for (const uri of [...resources.map((each) => each.uri), ...filled]) {
       const { contents } = await ask('resources/read', { uri }, schemas.ReadResourceResultSchema);
