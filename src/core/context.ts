@@ -143,10 +143,15 @@ function recordLine({ status, priority, targetRevenue, currentRevenue, digest, t
 }
 
 /** The newest notes, and what is to be told of however old it is: the record, and patterns. */
-export async function ownDocuments(reading: Pick<View, 'list'>, caller: Caller, project: string): Promise<Document[]> {
+export async function ownDocuments(
+  reading: Pick<View, 'list'>,
+  caller: Caller,
+  project: string,
+  most: number = LIMITS.contextNotes,
+): Promise<Document[]> {
   const list = (kinds: Kind[], limit: number) => reading.list(caller, { projects: [project], kinds }, { limit });
   return [
-    ...(await list(['session', 'checkpoint', 'note'], LIMITS.contextNotes)),
+    ...(await list(['session', 'checkpoint', 'note'], most)),
     ...(await list(['project'], 1)),
     ...(await list(['pattern'], LIMITS.contextPatterns)),
   ];

@@ -105,9 +105,18 @@ export function sameLesson(one: Lesson, other: Lesson): boolean {
 
 const lessonWords = ({ names, text }: Lesson): Words => wordsOf(`${names}\n${text}`.slice(0, PIECE_CHARS));
 
-/** Without those that say whether it is so. */
+/** How lessons begin, whatever they are about; as `wordsOf` has them. */
+const ANY_LESSON = new Set(
+  `alway prefe ensur remem shoul must need needs use uses using set sets give gives make makes keep keeps put puts add adds get
+  gets let take takes try have has want check apply bette
+  всегд нужно нужен нужна нужны надо долже должн следу стоит лучше испол стави ставь дават давай делат делай добав прове помни`.split(
+    /\s+/,
+  ),
+);
+
+/** What a lesson's names are about: without words that any lesson begins with, and those that say whether it is so. */
 const nameWords = ({ names }: Lesson): Set<string> =>
-  new Set([...wordsOf(names.replace(DENIALS, ' ')).all].filter((each) => each !== 'alway' && each !== 'всегд'));
+  new Set([...wordsOf(names.replace(DENIALS, ' ')).all].filter((each) => !ANY_LESSON.has(each)));
 
 /** Saying of anything that it is not so: two texts that differ in that do not say the same, however alike. */
 const DENIALS =

@@ -62,6 +62,7 @@ export const loadContext = defineOperation({
     if (input.since !== undefined) return changesSince(input.since, input, context);
     const named = await context.project(input.project);
     const filter = { projects: [named] };
+    const looked = lookedAt(input.section);
     // What is delivered between the two questions is in both answers, never in none.
     const held = await services.held.list(caller, filter);
     const { value, provenance: from } = await services.reader.read(
@@ -69,7 +70,7 @@ export const loadContext = defineOperation({
       input.consistency,
       'fresh',
       async (reading) => {
-        const found = await ownDocuments(reading, caller, named);
+        const found = await ownDocuments(reading, caller, named, looked);
         const { parent, siblings } = await reading.relatives(caller, named);
         return {
           found,
@@ -80,7 +81,7 @@ export const loadContext = defineOperation({
           near: found.length > 0 ? [] : ((await nearestProjects(reading, caller, named)) ?? []),
         };
       },
-      { name: 'load_context', input: named },
+      { name: 'load_context', input: { named, looked } },
     );
     const paths = new Set(held.map(({ document }) => document.path));
     const found = value.found.filter(({ path }) => !paths.has(path));
@@ -159,11 +160,16 @@ const SAID: Record<ContextSection, string> = {
   notes: 'notes. All of them: list_sessions.',
 };
 
+/** How many notes are gone through: whoever asks for one section wants all of it. */
+const lookedAt = (section: ContextSection | undefined) =>
+  section === undefined ? LIMITS.contextNotes : LIMITS.sectionNotes;
+
 /** One section, with what would show the rest of it. */
 function formatSection(answer: ContextAnswer, section: ContextSection, most: number, foot: string): Promise<string> {
   const { project, total, notes } = answer;
   const lines = sectionLines(answer, section);
-  const known = total > notes.length ? ` (the newest ${notes.length} of ${total} notes were looked at)` : '';
+  const known =
+    notes.length < lookedAt(section) ? '' : ` (only the newest ${notes.length} of ${total} notes were looked at)`;
   return fitted(
     most,
     lines,

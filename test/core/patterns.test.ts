@@ -35,6 +35,18 @@ const SAME: [string, string][] = [
     'Write the changelog entry with the change\nEntries written at release time forget half of what was done.',
     'Changelog entries are written with the change\nWhoever writes them at release time forgets half.',
   ],
+  [
+    'Give cookies an explicit max-age\nWithout max-age the browser drops the cookie when it likes. Set a day.',
+    'Cookies need an explicit max-age\nSet an explicit max-age of a day on cookies; without it the browser drops the cookie when it likes.',
+  ],
+  [
+    'Retry uploads with backoff\nOn a 503 wait, then retry with exponential backoff.',
+    'Retry uploads using exponential backoff\nWhen a 503 comes, wait and retry with exponential backoff.',
+  ],
+  [
+    'Нужно сверять остатки перед выгрузкой\nБез сверки было 14 отмен.',
+    'Всегда сверяем остатки перед выгрузкой\nБез сверки остатков было 14 отмен.',
+  ],
 ];
 
 /** Alike, and not the same. */
