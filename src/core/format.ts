@@ -120,3 +120,8 @@ export function jobAlerts(states: JobState[]): string[] {
     .filter(({ on, outcome }) => on && (outcome === 'failed' || outcome === 'repaired'))
     .map(({ name, outcome, note, endedAgoMs }) => `${name} ${outcome} ${age(endedAgoMs ?? 0)} ago: ${note}`);
 }
+
+/** `1 note`, `2 notes`. */
+export function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

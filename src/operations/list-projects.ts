@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fitted } from '../core/fit.js';
-import { day, fence, provenanceLine } from '../core/format.js';
+import { day, fence, many, provenanceLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
 import { consistency, defineOperation, limitOf, provenance } from './operation.js';
@@ -103,7 +103,7 @@ function lineOf(each: Row, below: boolean): string {
     status,
     priority,
     none ? '' : `revenue ${currentRevenue ?? 0} of ${targetRevenue ?? '?'}`,
-    `${documents} notes`,
+    many(documents, 'note'),
     day(lastMs),
   ];
   return `${below ? '  ' : ''}- ${parts.filter((part) => part !== '').join(' · ')}`;

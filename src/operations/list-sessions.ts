@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isAutomatic, KINDS } from '../core/documents.js';
-import { fence, minute, provenanceLine } from '../core/format.js';
+import { fence, many, minute, provenanceLine } from '../core/format.js';
 import { cleanLine, cleanTime } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import type { Filter } from '../core/ports.js';
@@ -141,7 +141,7 @@ export const listSessions = defineOperation({
       return `- ${minute(note.timeMs)} ${note.title} · ${extra.join(' · ')} · \`${note.id}\``;
     });
     const more = cursor === null ? '' : `\nMore: cursor=${cursor}`;
-    return `${notes.length} of ${total} notes\n${fence(lines.join('\n'))}${more}\n${provenanceLine(from)}`;
+    return `${notes.length} of ${many(total, 'note')}\n${fence(lines.join('\n'))}${more}\n${provenanceLine(from)}`;
   },
 });
 

@@ -1,7 +1,7 @@
 import { byNote, changeLines, sinceLine } from '../core/change-lines.js';
 import { type Changes, changesOf, heldChanges, isHead, pointOf } from '../core/changes.js';
 import { fitted } from '../core/fit.js';
-import { fence } from '../core/format.js';
+import { fence, many } from '../core/format.js';
 import type { Consistency } from '../core/reader.js';
 import { type ContextAnswer, NO_CONTEXT, nearFirst } from './context-answer.js';
 import type { Context } from './operation.js';
@@ -76,7 +76,7 @@ export function formatChanges(
   const end = [...more, foot].join('\n');
   if (notes.length === 0)
     return fitted(most, [], () => `Project \`${project}\`: nothing changed ${sinceLine(changes)}.\n${end}`);
-  const head = `Project \`${project}\`: ${notes.length} notes changed ${sinceLine(changes)}.`;
+  const head = `Project \`${project}\`: ${many(notes.length, 'note')} changed ${sinceLine(changes)}.`;
   return fitted(
     most,
     changeLines(changes, chars),

@@ -6,7 +6,7 @@ import { byFrom, CONTEXT_SECTIONS, type ContextSection, sectionLines } from '../
 import type { Document } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
-import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
+import { day, fence, many, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { offeredPatterns, patternHead } from '../core/patterns.js';
 import type { Reading } from '../core/ports.js';
@@ -119,7 +119,9 @@ export const loadContext = defineOperation({
     if (total + notes.length === 0 && lines.length === 0) {
       // Only a name that was found, not given, can be a repository's new one.
       const renamed = near > 0 && input.project === undefined ? RENAMED : '';
-      const known = others.map((each) => `- ${each.project}: ${each.documents} notes, last ${day(each.lastMs)}`);
+      const known = others.map(
+        (each) => `- ${each.project}: ${many(each.documents, 'note')}, last ${day(each.lastMs)}`,
+      );
       return fitted(most, known, (shown) =>
         shown.length === 0
           ? `Project \`${project}\`: nothing remembered yet.\n${foot}`
@@ -130,13 +132,13 @@ export const loadContext = defineOperation({
     const head =
       total === 0
         ? 'nothing remembered yet; this is what related projects know. Save what you do with save_session.'
-        : `${total} notes. Details: read_memory(id), search_memory. A note with \`- [x] #number\` closes a step.`;
+        : `${many(total, 'note')}. Details: read_memory(id), search_memory. A note with \`- [x] #number\` closes a step.`;
     return fitted(
       most,
       lines,
       (shown: ContextLine[]) =>
         shown.length === 0
-          ? `Project \`${project}\`: ${total} notes; too few tokens to show one.\n${foot}`
+          ? `Project \`${project}\`: ${many(total, 'note')}; too few tokens to show one.\n${foot}`
           : `Project \`${project}\`: ${head}\n${fence(sectioned(shown))}\n${foot}`,
       ({ text }) => text,
     );

@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { toMemoryError } from '../core/errors.js';
-import { age, branchLine, cacheLine, fence, jobAlerts, jobsLine, kilobytes, unconfirmedLine } from '../core/format.js';
+import {
+  age,
+  branchLine,
+  cacheLine,
+  fence,
+  jobAlerts,
+  jobsLine,
+  kilobytes,
+  many,
+  unconfirmedLine,
+} from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { VERSION } from '../version.js';
 import { defineOperation, unconfirmed } from './operation.js';
@@ -132,7 +142,7 @@ export const memoryStatus = defineOperation({
 
   format(output) {
     const facts = [
-      output.documents === null ? '' : `${output.documents} documents`,
+      output.documents === null ? '' : many(output.documents, 'document'),
       output.doubtful ? `${output.doubtful} doubtful (sync_now names them)` : '',
       output.behind === null ? '' : output.behind ? 'mirror behind the origin: call sync_now' : 'mirror at the head',
       output.doubts ? `${output.doubts} saves unconfirmed` : '',

@@ -4,7 +4,7 @@ import { digestText } from '../core/digest.js';
 import { type Document, decodeText, KINDS, PRIVACY } from '../core/documents.js';
 import { MemoryError } from '../core/errors.js';
 import { fitted } from '../core/fit.js';
-import { asOfLine, fence, provenanceLine } from '../core/format.js';
+import { asOfLine, fence, many, provenanceLine } from '../core/format.js';
 import { withoutMatter } from '../core/frontmatter.js';
 import { hitHeader, hitText } from '../core/hits.js';
 import { cleanText } from '../core/input.js';
@@ -242,10 +242,10 @@ function headOf(shown: number, notes: string, unknown: Unknown[]): string {
 
 /** `120 notes in owner/repo (2 relatives)`. */
 function searchedIn(searched: number, projects: string[] | null): string {
-  if (projects === null) return `${searched} notes`;
+  if (projects === null) return many(searched, 'note');
   const others = projects.length - 1;
-  const relatives = others === 0 ? 'no relatives known' : `${others} relative${others > 1 ? 's' : ''}`;
-  return `${searched} notes in ${projects[0]} (${relatives})`;
+  const relatives = others === 0 ? 'no relatives known' : many(others, 'relative');
+  return `${many(searched, 'note')} in ${projects[0]} (${relatives})`;
 }
 
 function guessOf({ word, near }: Unknown): string {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MemoryError, toMemoryError } from '../core/errors.js';
-import { fence, type Unconfirmed } from '../core/format.js';
+import { fence, many, type Unconfirmed } from '../core/format.js';
 import { LIMITS } from '../core/limits.js';
 import { defineOperation } from './operation.js';
 
@@ -76,7 +76,7 @@ export const syncNow = defineOperation({
       undelivered === null ? '' : ` Queued saves still wait: ${undelivered}`,
       ...notes.map((each) => ` Note: ${each}.`),
     ].join('');
-    const head = `Synced to ${at}: ${what}; ${total} documents (${Math.round(tookMs)} ms).${outbox}`;
+    const head = `Synced to ${at}: ${what}; ${many(total, 'document')} (${Math.round(tookMs)} ms).${outbox}`;
     if (problemCount === 0) return head;
     const list = problems.slice(0, LIMITS.reportedProblems * 4).map(({ path, reason }) => `- \`${path}\`: ${reason}`);
     const more = problemCount > list.length ? `\n…and ${problemCount - list.length} more` : '';

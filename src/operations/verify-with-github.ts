@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { toMemoryError } from '../core/errors.js';
-import { fence } from '../core/format.js';
+import { fence, many } from '../core/format.js';
 import { cleanId, cleanLine } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { projectName } from '../core/project.js';
@@ -93,7 +93,7 @@ export const verifyWithGithub = defineOperation({
       return unknownProject(projectName(input.project), near);
     const at = commit === '' ? 'an origin without commits' : `commit ${commit.slice(0, 12)}, tree ${tree.slice(0, 12)}`;
     const also = changedLines(changed) + orphanedLines(orphaned);
-    const base = `${checked} documents compared with ${at}${notes.map((each) => ` (${each})`).join('')}: `;
+    const base = `${many(checked, 'document')} compared with ${at}${notes.map((each) => ` (${each})`).join('')}: `;
     if (differences.length === 0)
       return `${base}all equal; ${hashed} hashed to their blob id${kept > 0 ? `, ${kept} kept at the origin only` : ''}.${also}`;
     const list = differences.slice(0, LIMITS.reportedProblems).map(({ path, fault }) => `- ${fault}: \`${path}\``);

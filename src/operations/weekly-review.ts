@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CANDIDATE_TYPES } from '../core/candidates.js';
 import { fitted } from '../core/fit.js';
-import { day, fence, provenanceLine, unconfirmedLine } from '../core/format.js';
+import { day, fence, many, provenanceLine, unconfirmedLine } from '../core/format.js';
 import { cleanLine } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { createPause } from '../core/pause.js';
@@ -111,12 +111,12 @@ export const weeklyReview = defineOperation({
       return fitted(most, [], () => `${unknownProject(projectName(project), near)}\n${foot}`);
     const lines = reviewLines(answer, Math.max(90, Math.min(most / 10, 320)), project !== undefined);
     const rest = [
-      `${counts.decisions} decisions`,
-      `${counts.steps} open steps, ${counts.closed} closed`,
+      many(counts.decisions, 'decision'),
+      `${many(counts.steps, 'open step')}, ${counts.closed} closed`,
       candidates.length === 0 ? '' : `${candidates.length} candidates for patterns`,
-      quiet.length === 0 ? '' : `${quiet.length} quiet projects`,
+      quiet.length === 0 ? '' : many(quiet.length, 'quiet project'),
     ].filter((part) => part !== '');
-    const head = `Since ${day(answer.sinceMs)}: ${counts.notes} notes in ${counts.projects} projects; ${rest.join('; ')}.`;
+    const head = `Since ${day(answer.sinceMs)}: ${many(counts.notes, 'note')} in ${many(counts.projects, 'project')}; ${rest.join('; ')}.`;
     return fitted(
       most,
       lines,

@@ -50,7 +50,7 @@ test('status, doctor and verify say that all is well, or what to do', async () =
   const home = tempFolder();
   const run = (...args: string[]) => runProgram(args, { MEMORY_HOME: home });
   await run('save', 'One', '--content', 'A single note.');
-  expect((await run('status')).stdout).toContain('1 documents · mirror at the head');
+  expect((await run('status')).stdout).toContain('1 document · mirror at the head');
   expect((await run('verify')).stdout).toContain('all equal');
   const well = await run('doctor');
   expect(well.stdout).toContain('Nothing is wrong.');

@@ -112,7 +112,7 @@ test('a process that stands still, then dies, between commit and mirror hides no
   const unanswered = dying.call('save_session', { title: 'second', content: 'Second.' });
   const ended = expect(unanswered).rejects.toThrow();
   await vi.waitFor(() => expect(existsSync(join(folder, 'paused'))).toBe(true), WAIT);
-  expect(await other.call('list_sessions', { consistency: 'fast' })).toMatch(/1 of 1 notes[\s\S]*unconfirmed/);
+  expect(await other.call('list_sessions', { consistency: 'fast' })).toMatch(/1 of 1 note[\s\S]*unconfirmed/);
   const seen = await other.call('list_sessions');
   expect(seen).toContain('2 of 2 notes');
   process.kill(dying.pid, 'SIGKILL');

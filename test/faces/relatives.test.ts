@@ -88,14 +88,14 @@ test('a note from a submodule says what that is one of, and then its relatives c
   const below = await inShop.call('search_memory', { ...query, project: 'acme/shop', relatives: true, limit: 2 });
   expect(below).toMatch(/^2 best of 4 notes in acme\/shop \(2 relatives\)\n/);
   expect(await inLib.call('search_memory', { ...query, project: 'other/place', relatives: true })).toMatch(
-    /^1 best of 1 notes in other\/place \(no relatives known\)\n/,
+    /^1 best of 1 note in other\/place \(no relatives known\)\n/,
   );
   expect(await inLib.call('search_memory', { query: 'zebra project:acme/web', relatives: true })).toMatch(
     /^Nothing found: none of 4 notes in acme\/web \(2 relatives\) has any of: zebra/,
   );
 
   const list = await inLib.call('list_projects', { consistency: 'fresh' });
-  expect(list).toMatch(/^- acme\/shop · 1 notes/m);
+  expect(list).toMatch(/^- acme\/shop · 1 note/m);
   expect(list).toMatch(/^ {2}- acme\/lib · 2 notes/m);
 
   // A record has the last word.

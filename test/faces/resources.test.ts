@@ -37,7 +37,7 @@ test('resources, templates and completion give what the tools give', async () =>
   expect((project.contents[0] as { text: string }).text).toContain('Tide tables');
   for (const [name, said] of [
     ['steps', /0 open steps/],
-    ['review', /1 notes in 1 projects/],
+    ['review', /1 note in 1 project/],
   ] as const)
     expect((await client.readResource({ uri: `memory://${name}/sea/tides` })).contents[0]).toMatchObject({
       text: expect.stringMatching(said),

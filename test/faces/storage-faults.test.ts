@@ -480,7 +480,7 @@ describe('verify_with_github', () => {
     const at = copied();
     const { call, fail } = await openApp(at.environment);
     tamper(at.mirror, CASES[0]?.[1] ?? '');
-    expect(await call('verify_with_github', { id: 'sessions/test/project/note-8' })).toMatch(/^1 documents.*all equal/);
+    expect(await call('verify_with_github', { id: 'sessions/test/project/note-8' })).toMatch(/^1 document.*all equal/);
     expect(await call('verify_with_github', { id: ID })).toMatch(/bytes altered/);
     expect(await call('verify_with_github', { project: 'other' })).toMatch(/^Project `other` has no notes/);
     expect(await call('verify_with_github', { project: 'test/project', repair: true })).toMatch(/1 repaired/);

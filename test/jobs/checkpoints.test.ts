@@ -156,7 +156,7 @@ test('it does not echo: contexts, changes and searches say what they said, and w
   expect(now.replace(line, '')).toBe(known);
   expect(await app.call('load_context', { since: head })).toContain('nothing changed');
   await app.call('save_session', { title: 'Next', content: 'Text.' });
-  expect(await app.call('load_context', { since: name })).toMatch(/1 notes changed since checkpoint …\w{4}/);
+  expect(await app.call('load_context', { since: name })).toMatch(/1 note changed since checkpoint …\w{4}/);
   expect(await app.call('list_sessions', { kind: 'checkpoint' })).toContain(' · automatic checkpoint · ');
   // One that somebody has written into says something of its own.
   commitFiles(app.repository, { [path]: `${stored(app.repository, path)}\n\nThe zebra escaped.\n` });

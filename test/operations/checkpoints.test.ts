@@ -47,7 +47,7 @@ describe('a checkpoint', () => {
     const rest = `${bytes}\n`.replace(`seal: ${seal}\n`, '');
     expect(createHash('sha256').update(rest).digest('hex')).toBe(seal);
     expect(await app.call('read_memory', { id: nameOf(idIn(receipt)) })).not.toContain('doubtful');
-    expect(await app.call('list_sessions', { kind: 'checkpoint' })).toMatch(/1 of 1 notes[\s\S]* · checkpoint · #move/);
+    expect(await app.call('list_sessions', { kind: 'checkpoint' })).toMatch(/1 of 1 note[\s\S]* · checkpoint · #move/);
     expect(await app.call('verify_with_github')).toMatch(/all equal/);
   });
 
@@ -59,7 +59,7 @@ describe('a checkpoint', () => {
       /nothing changed since checkpoint …[0-9a-z]{4} \(.*\)\.\nthat checkpoint names no commit: by its time/,
     );
     await save(app, 'Later');
-    expect(await app.call('load_context', { since: id })).toMatch(/1 notes changed[\s\S]*new \*\*Later\*\*/);
+    expect(await app.call('load_context', { since: id })).toMatch(/1 note changed[\s\S]*new \*\*Later\*\*/);
   });
 
   test('said again it is the same one until anything else of its project was saved', async () => {
@@ -254,7 +254,7 @@ for (const [name, make] of [
       await save(app, 'Two', { next_steps: ['Feed the owl'] });
       await save(app, 'Else', { project: 'else/where' });
       const answer = await app.call('load_context', { since: id });
-      expect(answer).toContain('1 notes changed since checkpoint');
+      expect(answer).toContain('1 note changed since checkpoint');
       expect(answer).toMatch(/new \*\*Two\*\*[\s\S]*open: #\d{6} Feed the owl/);
       // Its own project, wherever it is asked for; another one where that is named.
       const elsewhere = await history.open({ MEMORY_PROJECT: 'else/where' });
@@ -262,7 +262,7 @@ for (const [name, make] of [
         answer.replace(/confirmed \d+ s/, 'confirmed 0 s'),
       );
       const other = await app.call('load_context', { since: id, project: 'else/where' });
-      expect(other).toMatch(/^Project `else\/where`: 1 notes changed since checkpoint[\s\S]*\*\*Else\*\*/);
+      expect(other).toMatch(/^Project `else\/where`: 1 note changed since checkpoint[\s\S]*\*\*Else\*\*/);
     });
   });
 
@@ -345,7 +345,7 @@ test('one that waits for GitHub: shown, compared with, delivered as it was made;
   expect(await app.call('load_context', { since: id })).toMatch(/nothing changed since checkpoint/);
   await save(app, 'Queued after');
   const since = await app.call('load_context', { since: nameOf(id) });
-  expect(since).toMatch(/1 notes changed since checkpoint[\s\S]*\*\*Queued after\*\*/);
+  expect(since).toMatch(/1 note changed since checkpoint[\s\S]*\*\*Queued after\*\*/);
   expect(idIn(await checkpoint(app))).not.toBe(id);
   await github.up();
   await settled(app);

@@ -59,15 +59,15 @@ test('a family stands where any of it was active last, submodules below the one 
   const { call } = await history.open();
   const page = await call('list_projects');
   expect(rows(page).slice(0, 5)).toEqual([
-    '- acme/app · 1 notes · 2026-01-01',
-    '  - acme/pay · 1 notes · 2026-03-01',
-    '  - acme/pay/cards · in acme/pay · 1 notes · 2026-02-01',
-    '- solo/other · 1 notes · 2026-02-15',
-    '- lost/child · in never/heard · 1 notes · 2026-01-15',
+    '- acme/app · 1 note · 2026-01-01',
+    '  - acme/pay · 1 note · 2026-03-01',
+    '  - acme/pay/cards · in acme/pay · 1 note · 2026-02-01',
+    '- solo/other · 1 note · 2026-02-15',
+    '- lost/child · in never/heard · 1 note · 2026-01-15',
   ]);
   expect(names(page).sort()).toHaveLength(7);
   // On a page without its parent a submodule says what it belongs to.
   const second = await call('list_projects', { limit: 2, cursor: cursorOf(await call('list_projects', { limit: 1 })) });
-  expect(rows(second)[0]).toBe('- acme/pay · in acme/app · 1 notes · 2026-03-01');
+  expect(rows(second)[0]).toBe('- acme/pay · in acme/app · 1 note · 2026-03-01');
   expect(cursorOf(await call('list_projects', { limit: 7 }))).toBeUndefined();
 });

@@ -68,7 +68,7 @@ test('a note that waits, and one of somebody else’s that may not be seen', asy
   const { call } = await history.open({ MEMORY_PROJECT: PROJECT }, 'bob');
   expect(await call('load_context', { since: first })).toContain('nothing changed');
   await call('save_session', { title: 'Held', content: 'Here only.', privacy: 'EPHEMERAL' });
-  expect(await call('load_context', { since: first })).toMatch(/1 notes changed[\s\S]*new \*\*Held\*\*/);
+  expect(await call('load_context', { since: first })).toMatch(/1 note changed[\s\S]*new \*\*Held\*\*/);
   await history.commit({ 'n/secret.md': null }, '2026-01-12T10:00:00Z');
   expect(await call('load_context', { since: '2026-01-11T11:00Z' })).not.toContain('Secret');
 });
@@ -89,6 +89,6 @@ test('a project that exists nowhere is answered with the nearest names, also whe
   await call('save_session', { title: 'One', content: 'Text.', project: 'acme/shop' });
   for (const since of [undefined, '2026-01-01']) {
     const answer = await call('load_context', { project: 'acme/shp', since });
-    expect(answer).toMatch(/^Project `acme\/shp`: nothing remembered yet[\s\S]*\n- acme\/shop: 1 notes/);
+    expect(answer).toMatch(/^Project `acme\/shp`: nothing remembered yet[\s\S]*\n- acme\/shop: 1 note/);
   }
 });

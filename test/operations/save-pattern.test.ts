@@ -36,7 +36,7 @@ test('a pattern is one note with its type, sources and text, which is listed, fo
       `^---\ntime: .+\ntitle: Retry uploads with backoff\nproject: test/project\ntype: fix\ntags:\n  - s3\nevidence:\n  - >?-?\\s*${one}\nauthor: tester\nclient: test 1\n---\nWhen the storage`,
     ),
   );
-  expect(await app.call('list_sessions', { kind: 'pattern' })).toMatch(/1 of 1 notes[\s\S]*pattern · #s3/);
+  expect(await app.call('list_sessions', { kind: 'pattern' })).toMatch(/1 of 1 note[\s\S]*pattern · #s3/);
   expect(await app.call('search_memory', { query: 'storage 503', kind: 'pattern' })).toContain(RETRY);
   expect(await app.call('read_memory', { id: 'retry-uploads-with-backoff' })).toMatch(
     /^pattern · .* · used 0×\n[\s\S]*type: fix[\s\S]*evidence:/,
@@ -95,7 +95,7 @@ test('what says the same under another name goes into it, whose name is stored t
   expect(
     await app.call('save_pattern', { name: 'запускать миграции по одной', type: 'pitfall', content: 'И на копии.' }),
   ).toContain('merged into');
-  expect(await app.call('list_sessions', { kind: 'pattern' })).toContain('1 of 1 notes');
+  expect(await app.call('list_sessions', { kind: 'pattern' })).toContain('1 of 1 note');
   // What only sounds like it is another one.
   await app.call('save_pattern', {
     name: 'Миграции проверять на копии',

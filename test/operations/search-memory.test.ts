@@ -15,7 +15,7 @@ test('what a mistyped word may mean is taken from notes that the caller may see,
   const bob = await openApp({ MEMORY_REPO: repo }, 'bob');
   const search = () => bob.call('search_memory', { query: 'kubernetex', consistency: 'fresh' });
   const alone = await search();
-  expect(alone).toMatch(/^1 best of 1 notes; no note has "kubernetex", like it: kubernet/);
+  expect(alone).toMatch(/^1 best of 1 note; no note has "kubernetex", like it: kubernet/);
   commitFiles(repo, { 'b.md': HERS });
   expect(bare(await search())).toBe(bare(alone));
 });

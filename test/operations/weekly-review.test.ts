@@ -53,7 +53,7 @@ test('what some days brought: done by project, decided, closed, open longest, ca
   const app = await someWeeks();
   const answer = await textOf(app, 'memory://review');
   expect(answer).toMatch(
-    /^Since \d{4}-\d{2}-\d{2}: 2 notes in 2 projects; 1 decisions; 2 open steps, 1 closed; 2 candidates for patterns; 1 quiet projects\.\n<notes-/,
+    /^Since \d{4}-\d{2}-\d{2}: 2 notes in 2 projects; 1 decision; 2 open steps, 1 closed; 2 candidates for patterns; 1 quiet project\.\n<notes-/,
   );
   expect(section(answer, 'Done in acme/app: 1 note')).toBe(`- ${daysAgo(3)} **New** \`b\``);
   expect(section(answer, 'Done in acme/pay: 1 note')).toBe(`- ${daysAgo(2)} **Pay** \`c\``);
@@ -72,7 +72,7 @@ test('what some days brought: done by project, decided, closed, open longest, ca
   // Offered by us, outside of what is stored.
   expect(answer).toMatch(/<\/notes-\w+>\nCandidates are offers: save_pattern\(name, type, content, evidence\)/);
   const one = await textOf(app, 'memory://review/acme/pay');
-  expect(one).toMatch(/^Since .*: 1 notes in 1 projects/);
+  expect(one).toMatch(/^Since .*: 1 note in 1 project/);
   expect(one).not.toContain('acme/app');
 });
 
@@ -100,7 +100,7 @@ test('at a shell: a project, days, a budget; a slip is answered with what would 
   const environment = { MEMORY_HOME: tempFolder(), MEMORY_EMBEDDINGS: 'off' };
   const run = (...args: string[]) => runProgram(args, environment);
   await run('save', 'One', '--content', '# One\n\n## Decisions\n- Tea at four', '--project', 'acme/app');
-  expect((await run('review', 'acme/app', '--days', '30')).stdout).toMatch(/1 notes in 1 projects[\s\S]*Tea at four/);
+  expect((await run('review', 'acme/app', '--days', '30')).stdout).toMatch(/1 note in 1 project[\s\S]*Tea at four/);
   for (const [args, said] of [
     [['--days', '0'], /`days` must be at least 1/],
     [['--days', '1000000000'], /`days` must be at most 366/],
