@@ -1,5 +1,6 @@
 import type { Pause } from './pause.js';
-import { EMPTY, STEM_LETTERS, sameThing, type Words, wordsOf } from './words.js';
+import { mixed, readLine, type Stems, shared } from './stems.js';
+import { sameThing, type Words, wordsOf } from './words.js';
 
 /** Rare words that a line is found by, two at a time: what is the same thing shares most of its words. */
 const RARE = 5;
@@ -12,8 +13,7 @@ interface Group<T> {
   first: T;
   text: string;
   others: T[] | null;
-  /** The words as numbers, ascending, each once. */
-  stems: number[];
+  stems: Stems;
   words: Words | null;
 }
 
@@ -25,7 +25,7 @@ export async function groupsOf<T extends { text: string }>(lines: readonly T[], 
   const exact = new Map<number, Group<T>>();
   const counts = new Map<number, number>();
   for (const line of lines) {
-    const { name, stems } = numbered(line.text);
+    const { name, all: stems } = readLine(line.text.toLowerCase());
     const same = exact.get(name);
     if (same) join(same, line);
     else {
@@ -99,62 +99,9 @@ function nearest<T>(own: Group<T>, pairs: readonly number[], slots: Int32Array, 
 }
 
 function alike<T>(a: Group<T>, b: Group<T>): boolean {
-  let [common, i, j] = [0, 0, 0];
-  while (i < a.stems.length && j < b.stems.length) {
-    const difference = (a.stems[i] as number) - (b.stems[j] as number);
-    if (difference === 0) common++;
-    if (difference <= 0) i++;
-    if (difference >= 0) j++;
-  }
+  const common = shared(a.stems, b.stems);
   if (common < 2 || common < LEAST_SHARED * Math.min(a.stems.length, b.stems.length)) return false;
   a.words ??= wordsOf(a.text);
   b.words ??= wordsOf(b.text);
   return sameThing(a.words, b.words);
-}
-
-let letters: Uint8Array | undefined;
-let empty: Set<number> | undefined;
-
-/** A line without its case and marks as one number, and the beginnings of its words as numbers of 31 bits. */
-function numbered(line: string): { name: number; stems: number[] } {
-  letters ??= Uint8Array.from({ length: 65_536 }, (_, code) =>
-    Number(/[\p{L}\p{N}_]/u.test(String.fromCharCode(code))),
-  );
-  empty ??= new Set([...EMPTY].map((word) => hashOf(word, 0, word.length)));
-  const text = line.toLowerCase();
-  const stems: number[] = [];
-  let [one, other] = [0, 0];
-  for (let at = 0; at < text.length; at++) {
-    if (letters[text.charCodeAt(at)] === 0) continue;
-    const from = at;
-    while (at < text.length && letters[text.charCodeAt(at)] === 1) at++;
-    const word = hashOf(text, from, at);
-    one = mixed(one, word);
-    other = mixed(other ^ word, 0x2545f491);
-    if (!empty.has(word)) insert(stems, at - from <= STEM_LETTERS ? word : hashOf(text, from, from + STEM_LETTERS));
-  }
-  return { name: (one >>> 0) * 2 ** 20 + (other >>> 12), stems };
-}
-
-/** In order, once. */
-function insert(ascending: number[], value: number): void {
-  let at = ascending.length;
-  while (at > 0 && (ascending[at - 1] as number) > value) at--;
-  if (ascending[at - 1] === value) return;
-  ascending.splice(at, 0, value);
-}
-
-function hashOf(text: string, from: number, to: number): number {
-  let hash = 0;
-  for (let at = from; at < to; at++) {
-    const code = text.charCodeAt(at);
-    hash = mixed(hash, code === 0x451 ? 0x435 : code);
-  }
-  return hash >>> 1;
-}
-
-/** FNV-1a, 32 bits, with the high bits brought down. */
-function mixed(hash: number, value: number): number {
-  const product = Math.imul((hash || 0x811c9dc5) ^ value, 0x01000193);
-  return product ^ (product >>> 15);
 }

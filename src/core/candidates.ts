@@ -2,7 +2,8 @@ import { groupsOf } from './alike.js';
 import type { Document } from './documents.js';
 import type { Pause } from './pause.js';
 import { firstSentences } from './sentences.js';
-import { sameThing, shared, stemsOf, type Words, wordsOf } from './words.js';
+import { type Stems, shared } from './stems.js';
+import { sameThing, stemsOf, type Words, wordsOf } from './words.js';
 
 export const CANDIDATE_TYPES = ['decision', 'fix', 'workflow'] as const;
 
@@ -48,8 +49,8 @@ const REVOKED = /supersed|no longer|revers|revok|cancel|drop(?:s|ped)|overrul|о
 /** Gathers what notes have in common: they are added one by one, newest first. */
 export function createCandidates() {
   const lines: Record<Candidate['type'], Line[]> = { decision: [], fix: [], workflow: [] };
-  const patterns: { words: Set<string>; evidence: Set<string> }[] = [];
-  const revoked: { words: Set<string>; timeMs: number }[] = [];
+  const patterns: { words: Stems; evidence: Set<string> }[] = [];
+  const revoked: { words: Stems; timeMs: number }[] = [];
 
   return {
     add(note: Note): void {
@@ -102,7 +103,7 @@ function bestFirst(a: { candidate: Candidate; worth: number }, b: typeof a): num
 /** Errors are one where they are told alike, or were mended alike: the same cause shows itself in other ways. */
 async function mendedAlike(lines: readonly Line[], pause: Pause): Promise<Line[][]> {
   // `Restart it` mends anything.
-  const tells = ({ fix = '' }: Line) => stemsOf(fix).size >= TELLING_STEMS;
+  const tells = ({ fix = '' }: Line) => stemsOf(fix).length >= TELLING_STEMS;
   const mended = lines.filter(tells).map((line) => ({ text: line.fix ?? '', line }));
   const groups = (await groupsOf(mended, pause)).map((group) => group.map(({ line }) => line));
   const others = lines.filter((line) => !tells(line)).map((line) => [line]);
@@ -152,7 +153,7 @@ function openedAgain(group: readonly Line[]): boolean {
   return opened.size > 1 && group.some(({ closes, from }) => closes && from.timeMs < last);
 }
 
-function saysOf({ title, digest }: Note): { words: Set<string>; evidence: Set<string> } {
+function saysOf({ title, digest }: Note): { words: Stems; evidence: Set<string> } {
   const { summary, decisions, nextSteps, facts, fixes = [], pattern } = digest;
   const mended = fixes.flatMap(({ problem, fix }) => [problem, fix]);
   const all = [title, summary, ...(pattern?.names ?? []), ...decisions, ...nextSteps, ...facts, ...mended];
@@ -160,11 +161,11 @@ function saysOf({ title, digest }: Note): { words: Set<string>; evidence: Set<st
 }
 
 /** In its words, or drawn from the same notes and about the same. */
-function says(pattern: ReturnType<typeof saysOf>, { evidence }: Candidate, words: Set<string>): boolean {
+function says(pattern: ReturnType<typeof saysOf>, { evidence }: Candidate, words: Stems): boolean {
   const same = evidence.filter((id) => pattern.evidence.has(id)).length;
   return covers(pattern.words, words) || (same * 2 >= evidence.length && shared(words, pattern.words) >= 2);
 }
 
-function covers(words: Set<string>, some: Set<string>): boolean {
-  return shared(some, words) >= Math.max(2, some.size * 0.66);
+function covers(words: Stems, some: Stems): boolean {
+  return shared(some, words) >= Math.max(2, some.length * 0.66);
 }

@@ -5,7 +5,8 @@ import { LIMITS } from './limits.js';
 import { type Decision, decisionsOf, type Loop, latestFacts, openLoops, type Said } from './loops.js';
 import { Lru } from './lru.js';
 import type { View } from './ports.js';
-import { shared, type Words, wordsOf } from './words.js';
+import { shared, together } from './stems.js';
+import { type Words, wordsOf } from './words.js';
 
 /** A note as the context names it. */
 export interface NoteLine {
@@ -84,11 +85,10 @@ function putTogether(all: Noted[], others: Document[], parent: string | null): P
   const oldestFirst = sessions.toReversed();
   const decisions = decisionsOf(oldestFirst);
   const steps = openLoops(oldestFirst);
-  const about = wordsOf(
-    [...sessions.slice(0, 10).map(({ title }) => title), ...steps.map(({ text }) => text)].join(' '),
-  );
+  const goingOn = [...sessions.slice(0, 10).map(({ title }) => title), ...steps.map(({ text }) => text)];
+  const about = together(goingOn.map((line) => wordsOf(line).all));
   const fits = ({ project }: Document, words: Words) =>
-    own.length === 0 || project === parent || shared(words.all, about.all) >= 2;
+    own.length === 0 || project === parent || shared(words.all, about) >= 2;
   return {
     notes: sessions.map(noteLine),
     steps: newestFirst(steps),
@@ -100,7 +100,7 @@ function putTogether(all: Noted[], others: Document[], parent: string | null): P
       ...relatives
         .filter((each) => each.kind === 'pattern' && fits(each, patternWords(each)))
         .map((each) => ({ ...each, queued: false })),
-    ].map((each) => patternLine(each, shared(patternWords(each).all, about.all))),
+    ].map((each) => patternLine(each, shared(patternWords(each).all, about))),
     relatives: relativesLines(relatives, fits),
     checkpoint: checkpoint ? noteLine(checkpoint) : null,
   };

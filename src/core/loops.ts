@@ -1,5 +1,6 @@
 import type { Document } from './documents.js';
-import { createLineIndex, folded, lineId, onlyNumbersDiffer, sameThing, shared, type Words, wordsOf } from './words.js';
+import { type Stems, shared } from './stems.js';
+import { createLineIndex, lineId, onlyNumbersDiffer, sameThing, type Words, wordsOf } from './words.js';
 
 type Note = Pick<Document, 'id' | 'timeMs' | 'digest'>;
 
@@ -33,11 +34,11 @@ const REPLACES =
  * saying that it is done in much the same words, by a checked box, or by its number. Said again it is the same step.
  */
 export function openLoops(oldestFirst: readonly Note[]): Loop[] {
-  type Entry = Loop & { words: Words };
-  const open = new Map<string, Entry>();
+  type Entry = Omit<Loop, 'id'> & { words: Words };
+  const open = new Map<number, Entry>();
   const index = createLineIndex<Entry>();
   const drop = (entry: Entry) => {
-    open.delete(folded(entry.text));
+    open.delete(entry.words.name);
     index.remove(entry);
   };
   for (const { id: from, timeMs, digest } of oldestFirst) {
@@ -53,19 +54,20 @@ export function openLoops(oldestFirst: readonly Note[]): Loop[] {
       // Two steps of one note are two, however alike.
       if (known && known.from !== from) drop(known);
       const sinceMs = known && known.from !== from ? known.sinceMs : timeMs;
-      const entry = { id: lineId(text), text, from, timeMs, sinceMs, words };
-      const same = open.get(folded(text));
+      const entry = { text, from, timeMs, sinceMs, words };
+      const same = open.get(words.name);
       if (same) drop(same);
-      open.set(folded(text), entry);
+      open.set(words.name, entry);
       index.add(entry);
     }
   }
-  return [...open.values()].map(({ words: _, ...loop }) => loop);
+  return [...open.values()].map(({ words: _, ...loop }) => ({ id: lineId(loop.text), ...loop }));
 }
 
-function numbered<T extends Loop>(text: string, open: Map<string, T>): T[] {
+function numbered<T extends { text: string }>(text: string, open: Map<unknown, T>): T[] {
+  if (!text.includes('#')) return [];
   const ids = [...text.matchAll(/#(\d{6})(?!\d)/g)].map(([, id]) => id);
-  return ids.length === 0 ? [] : [...open.values()].filter(({ id }) => ids.includes(id));
+  return ids.length === 0 ? [] : [...open.values()].filter((each) => ids.includes(lineId(each.text)));
 }
 
 /** All decisions, each once, with those that later ones have taken the place of marked. */
@@ -77,10 +79,10 @@ export function decisionsOf(oldestFirst: readonly Note[]): Decision[] {
     const own: Entry[] = [];
     const earlier = (words: Words) => index.near(words).filter((each) => each.supersededMs === null);
     for (const text of digest.closed ?? []) {
-      const words = wordsOf(text);
+      if (!REPLACES.test(text)) continue;
       // A decision that stands struck through, or crossed out, in a later note.
-      if (REPLACES.test(text))
-        for (const each of earlier(words)) if (sameThing(words, each.words)) each.supersededMs = timeMs;
+      const words = wordsOf(text);
+      for (const each of earlier(words)) if (sameThing(words, each.words)) each.supersededMs = timeMs;
     }
     for (const text of digest.decisions) {
       const words = wordsOf(text);
@@ -105,9 +107,9 @@ export function decisionsOf(oldestFirst: readonly Note[]): Decision[] {
   return [...all].map(({ words: _, ...decision }) => decision);
 }
 
-function equal(a: Set<string>, b: Set<string>): boolean {
+function equal(a: Stems, b: Stems): boolean {
   const common = shared(a, b);
-  return common / (a.size + b.size - common || 1) >= 0.8;
+  return common / (a.length + b.length - common || 1) >= 0.8;
 }
 
 /** Facts, each once: where a later note gives other numbers in the same words, those count. */
@@ -115,11 +117,7 @@ export function latestFacts(oldestFirst: readonly Note[]): Said[] {
   const found = new Map<string, Said>();
   for (const { id: from, timeMs, digest } of oldestFirst)
     for (const text of digest.facts ?? []) {
-      const key =
-        [...wordsOf(text).all]
-          .filter((word) => !/^\d/.test(word))
-          .sort()
-          .join(' ') || text;
+      const key = wordsOf(text).letters.join(' ') || text;
       found.delete(key);
       found.set(key, { text, from, timeMs });
     }

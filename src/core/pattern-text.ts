@@ -1,4 +1,5 @@
-import { shared, type Words, wordsOf } from './words.js';
+import { type Stems, shared, within } from './stems.js';
+import { type Words, wordsOf } from './words.js';
 
 /** A piece of a text: a heading, a code block, one item of a list with what is below it, or any other paragraph. */
 interface Piece {
@@ -72,9 +73,9 @@ function says(one: Piece, other: Piece): boolean {
   const [a, b] = [wordsOf(one.text), wordsOf(other.text)];
   const common = shared(a.all, b.all);
   return (
-    common >= b.all.size * COVERED &&
-    common >= (a.all.size + b.all.size - common) * COMMON &&
-    [...b.numbers].every((each) => a.numbers.has(each)) &&
+    common >= b.all.length * COVERED &&
+    common >= (a.all.length + b.all.length - common) * COMMON &&
+    within(b.numbers, a.numbers) &&
     denies(one.text) === denies(other.text) &&
     common > 0
   );
@@ -94,9 +95,8 @@ export interface Lesson {
 export function sameLesson(one: Lesson, other: Lesson): boolean {
   const [a, b] = [lessonWords(one), lessonWords(other)];
   const common = shared(a.all, b.all);
-  const least = Math.min(a.all.size, b.all.size);
-  if (least < 3 || common < least * 0.66 || common < (a.all.size + b.all.size - common) * 0.5) return false;
-  const within = (some: Set<string>, all: Set<string>) => [...some].every((each) => all.has(each));
+  const least = Math.min(a.all.length, b.all.length);
+  if (least < 3 || common < least * 0.66 || common < (a.all.length + b.all.length - common) * 0.5) return false;
   if (!within(a.numbers, b.numbers) && !within(b.numbers, a.numbers)) return false;
   // `Use Postgres for the queue` and `Use Redis for the queue`.
   if (!within(nameWords(one), b.all) && !within(nameWords(other), a.all)) return false;
@@ -106,17 +106,15 @@ export function sameLesson(one: Lesson, other: Lesson): boolean {
 const lessonWords = ({ names, text }: Lesson): Words => wordsOf(`${names}\n${text}`.slice(0, PIECE_CHARS));
 
 /** How lessons begin, whatever they are about; as `wordsOf` has them. */
-const ANY_LESSON = new Set(
+const ANY_LESSON = wordsOf(
   `alway prefe ensur remem shoul must need needs use uses using set sets give gives make makes keep keeps put puts add adds get
   gets let take takes try have has want check apply bette
-  всегд нужно нужен нужна нужны надо долже должн следу стоит лучше испол стави ставь дават давай делат делай добав прове помни`.split(
-    /\s+/,
-  ),
-);
+  всегд нужно нужен нужна нужны надо долже должн следу стоит лучше испол стави ставь дават давай делат делай добав прове помни`,
+).all;
 
 /** What a lesson's names are about: without words that any lesson begins with, and those that say whether it is so. */
-const nameWords = ({ names }: Lesson): Set<string> =>
-  new Set([...wordsOf(names.replace(DENIALS, ' ')).all].filter((each) => !ANY_LESSON.has(each)));
+const nameWords = ({ names }: Lesson): Stems =>
+  wordsOf(names.replace(DENIALS, ' ')).all.filter((each) => !ANY_LESSON.includes(each));
 
 /** Saying of anything that it is not so: two texts that differ in that do not say the same, however alike. */
 const DENIALS =

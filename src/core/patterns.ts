@@ -6,7 +6,8 @@ import { type FrontMatter, readFrontMatter } from './frontmatter.js';
 import { objectId } from './hash.js';
 import { LIMITS } from './limits.js';
 import { addedText, type Lesson, mergedText, sameLesson } from './pattern-text.js';
-import { shared, wordsOf } from './words.js';
+import { shared } from './stems.js';
+import { wordsOf } from './words.js';
 
 /** What a save says of a pattern. */
 export type PatternFields = Pick<NoteFields, 'title' | 'project' | 'type' | 'tags' | 'evidence' | 'names'>;

@@ -1,59 +1,37 @@
 import { createHash } from 'node:crypto';
 import { Lru } from './lru.js';
+import { type ReadLine, readLine, type Stems, shared, within } from './stems.js';
 
 /** What two lines are compared by: the beginnings of their words, which endings do not change. */
-export interface Words {
-  /** Of the whole line. */
-  all: Set<string>;
+export interface Words extends Omit<ReadLine, 'head'> {
   /** Of what stands before the first dash, comma, bracket or colon: what it is about, without dates and names. */
-  head: Set<string>;
-  numbers: Set<string>;
+  head: Stems;
+  /** The line's number, once somebody has asked for it. */
+  id?: string;
 }
 
-/** Words that say how far something is, or nothing at all. */
-export const EMPTY = new Set(
-  `a an the and or of to in on at by for with from as if is it its be we i you that this are was were been has have had our
-  their into onto about after before than then done ready live works working closed finished published shipped fixed made told
-  в во к ко с со у о об и а но на по за из от до не мы я ты вы то же для под над при про без или что как это его она они был
-  была было были уже ещё все всё после перед через
-  готов готова готово готовы сделан сделана сделано сделали работает работают закрыт закрыта закрыто вышла вышел вышло`
-    .split(/\s+/)
-    .map((word) => word.replaceAll('ё', 'е')),
-);
-/** Letters that most endings leave alone, in English and Russian. */
-export const STEM_LETTERS = 5;
-
 /** A project's lines are compared whenever its context is loaded. */
-const known = new Lru<string, Words>(6_000);
+const known = new Lru<string, Words>(12_000);
 
 export function wordsOf(line: string): Words {
-  const found = known.get(line) ?? readWords(line);
-  known.set(line, found);
-  return found;
+  const found = known.get(line);
+  if (found) return found;
+  const text = readable(line);
+  const head = /^(.{8,}?)(?:\s[—–-]\s|[,;:(])/u.exec(text)?.[1];
+  const read = readLine(text, head?.length);
+  known.set(line, read);
+  return read;
 }
 
 /** The beginnings of a line's words. */
-export function stemsOf(line: string): Set<string> {
-  return stems(readable(line));
+export function stemsOf(line: string): Stems {
+  return readLine(readable(line)).all;
 }
 
+/** A step's number says nothing of what it is about. */
 function readable(line: string): string {
-  return line
-    .toLowerCase()
-    .replaceAll('ё', 'е')
-    .replace(/#\d{6}\b/g, ' ');
-}
-
-function readWords(line: string): Words {
-  const text = readable(line);
-  const head = /^(.{8,}?)(?:\s[—–-]\s|[,;:(])/u.exec(text)?.[1] ?? text;
-  return { all: stems(text), head: stems(head), numbers: new Set(text.match(/\d+/g)) };
-}
-
-function stems(text: string): Set<string> {
-  const found = new Set<string>();
-  for (const [word] of text.matchAll(/[\p{L}\p{N}_]+/gu)) if (!EMPTY.has(word)) found.add(word.slice(0, STEM_LETTERS));
-  return found;
+  const text = line.toLowerCase();
+  return text.includes('#') ? text.replace(/#\d{6}\b/g, ' ') : text;
 }
 
 /** Whether two lines speak of one thing: `Snow the roof` and `The roof is snowed, at last`. Never by one word alone. */
@@ -64,25 +42,16 @@ export function sameThing(a: Words, b: Words): boolean {
 
 /** `step 1 of 3` and `step 2 of 3`; a date that was put off alone makes no other thing. */
 export function onlyNumbersDiffer(a: Words, b: Words): boolean {
-  const within = (one: Set<string>, other: Set<string>) => [...one].every((each) => other.has(each));
   if (within(a.numbers, b.numbers) || within(b.numbers, a.numbers)) return false;
-  const letters = ({ all }: Words) => new Set([...all].filter((each) => !/^\d/.test(each)));
-  const [one, other] = [letters(a), letters(b)];
-  const common = shared(one, other);
-  return common / (one.size + other.size - common || 1) >= 0.75;
+  const common = shared(a.letters, b.letters);
+  return common / (a.letters.length + b.letters.length - common || 1) >= 0.75;
 }
 
-function alike(a: Set<string>, b: Set<string>): boolean {
+function alike(a: Stems, b: Stems): boolean {
   const common = shared(a, b);
-  const least = Math.min(a.size, b.size);
-  if (common < 2) return least === 1 && a.size === b.size && common === 1;
-  return common / least >= (least <= 2 ? 1 : 0.66) && common / (a.size + b.size - common) >= 0.4;
-}
-
-export function shared(a: Set<string>, b: Set<string>): number {
-  let common = 0;
-  for (const each of a) if (b.has(each)) common++;
-  return common;
+  const least = Math.min(a.length, b.length);
+  if (common < 2) return least === 1 && a.length === b.length && common === 1;
+  return common / least >= (least <= 2 ? 1 : 0.66) && common / (a.length + b.length - common) >= 0.4;
 }
 
 /** A line without its case and marks. */
@@ -95,8 +64,9 @@ export function folded(line: string): string {
 
 /** Six digits for a line, the same wherever and whenever it is written in these words: two tokens. */
 export function lineId(line: string): string {
-  const number = createHash('sha256').update(folded(line)).digest().readUInt32BE(0) % 900_000;
-  return String(100_000 + number);
+  const words = wordsOf(line);
+  words.id ??= String(100_000 + (createHash('sha256').update(folded(line)).digest().readUInt32BE(0) % 900_000));
+  return words.id;
 }
 
 /** Of a long line, and of all lines like it: what is the same thing shares most of its words, rare ones too. */
@@ -105,25 +75,44 @@ const NEAREST = 12;
 
 /** Lines by their words, so that few are compared with each other. */
 export function createLineIndex<T extends { words: Words }>() {
-  const byWord = new Map<string, Set<T>>();
+  const lines: (T | undefined)[] = [];
+  const numbers = new Map<T, number>();
+  const byWord = new Map<number, number[]>();
+  /** How many of the words that are looked for each line has; 0 between two questions. */
+  const met: number[] = [];
   return {
     add(line: T): void {
-      for (const word of line.words.all) byWord.set(word, (byWord.get(word) ?? new Set()).add(line));
+      const number = lines.push(line) - 1;
+      met.push(0);
+      numbers.set(line, number);
+      for (const word of line.words.all) {
+        const having = byWord.get(word);
+        if (having) having.push(number);
+        else byWord.set(word, [number]);
+      }
     },
     remove(line: T): void {
-      for (const word of line.words.all) byWord.get(word)?.delete(line);
+      const number = numbers.get(line);
+      if (number !== undefined) lines[number] = undefined;
+      numbers.delete(line);
     },
     /** Those with two of its words in common, of the rarest ones, or the only one; the most first. */
     near({ all }: Words): T[] {
-      const known = [...all].flatMap((word) => byWord.get(word) ?? []).filter(({ size }) => size > 0);
-      const rarest = known.length <= RAREST ? known : known.sort((a, b) => a.size - b.size).slice(0, RAREST);
-      const counts = new Map<T, number>();
-      for (const lines of rarest) for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);
-      return [...counts]
-        .filter(([line, count]) => count >= 2 || (all.size === 1 && line.words.all.size === 1))
-        .sort((a, b) => b[1] - a[1])
-        .slice(0, NEAREST)
-        .map(([line]) => line);
+      const having = all.flatMap((word) => [byWord.get(word) ?? []]).filter(({ length }) => length > 0);
+      const rarest = having.length <= RAREST ? having : having.sort((a, b) => a.length - b.length).slice(0, RAREST);
+      const found: number[] = [];
+      for (const some of rarest)
+        for (const number of some) {
+          if (met[number] === 0) found.push(number);
+          met[number] = (met[number] as number) + 1;
+        }
+      const enough = found.filter((number) => {
+        const alone = all.length === 1 && lines[number]?.words.all.length === 1;
+        return lines[number] !== undefined && ((met[number] as number) >= 2 || alone);
+      });
+      const most = enough.sort((a, b) => (met[b] as number) - (met[a] as number)).slice(0, NEAREST);
+      for (const number of found) met[number] = 0;
+      return most.map((number) => lines[number] as T);
     },
   };
 }
