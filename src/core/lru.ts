@@ -1,4 +1,7 @@
-/** A map that forgets what was not used for longest, once all of it weighs more than `most`. */
+/**
+ * A map that forgets what was not used for longest, once all of it weighs more than `most`: a quarter at a time, since to
+ * find the oldest entry of a Map takes the longer the more were deleted before it.
+ */
 export class Lru<K, V> {
   readonly #kept = new Map<K, V>();
   #weight = 0;
@@ -22,8 +25,9 @@ export class Lru<K, V> {
     this.#kept.delete(key);
     this.#kept.set(key, value);
     this.#weight += this.weigh(value);
+    if (this.#weight <= this.most) return;
     for (const [oldest, old] of this.#kept) {
-      if (this.#weight <= this.most) break;
+      if (this.#weight <= this.most * 0.75) break;
       this.#kept.delete(oldest);
       this.#weight -= this.weigh(old);
     }
