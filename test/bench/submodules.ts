@@ -14,7 +14,7 @@ export async function measureSubmodules(folder: string, size: number, rounds: nu
   const url = await findPostgres();
   const database = `strata_bench_submodules_${process.pid}`;
   const lines = [
-    `${size} notes in ${SUBMODULES.length} submodules, ms      p50    p95   after a save: p50    p95   list_projects: p50    p95`,
+    `${size} notes in ${SUBMODULES.length} submodules, ms   first: p50    p95   again: p50    p95   after a save: p50    p95   list_projects: p50    p95`,
   ];
   try {
     const own = new URL(url ?? 'postgres://localhost');
@@ -40,8 +40,9 @@ async function row(name: string, environment: Record<string, string>, rounds: nu
   await server.call('sync_now');
   const project = (index: number) => SUBMODULES[(index * 37) % SUBMODULES.length] as string;
   const load = (index: number) => server.call('load_context', { project: project(index) });
-  await repeat(5, load);
-  const warm = await repeat(rounds, load);
+  await repeat(5, (index) => server.call('load_context', { project: PARENT, max_tokens: 600 + index }));
+  const first = await repeat(SUBMODULES.length, load);
+  const again = await repeat(rounds, load);
   const saved = await repeat(Math.ceil(rounds / 2), async () => {});
   for (const index of saved.keys()) {
     const { title, body } = noteBody(8_000_000 + index);
@@ -50,6 +51,6 @@ async function row(name: string, environment: Record<string, string>, rounds: nu
   }
   const listed = await repeat(Math.ceil(rounds / 2), () => server.call('list_projects'));
   await server.close();
-  const cells = [warm, saved, listed].flatMap((times) => [median(times), percentile(times, 0.95)]);
+  const cells = [first, again, saved, listed].flatMap((times) => [median(times), percentile(times, 0.95)]);
   return `${name.padEnd(36)}${cells.map((each) => each.toFixed(1).padStart(9)).join('')}`;
 }
