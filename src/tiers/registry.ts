@@ -34,7 +34,7 @@ export function registry(origin: string) {
       });
     }
     const own = seen(caller);
-    const said = `SELECT d.project, d.parent FROM submodules d WHERE ${own.text} ORDER BY d.project LIMIT ${LIMITS.projects}`;
+    const said = `${SAID} SELECT d.project, d.parent FROM said d WHERE ${own.text} ORDER BY d.project LIMIT ${LIMITS.projects}`;
     for (const row of await query(said, own.values)) {
       const [project, parent] = [String(row.project), String(row.parent)];
       const record = found.get(project) ?? { ...NO_RECORD, project };
@@ -54,7 +54,7 @@ export function registry(origin: string) {
     const { text, values } = seen(caller);
     const at = values.length;
     const rows = await query(
-      `SELECT d.project, d.parent FROM submodules d WHERE ${text} AND d.parent IN ($${at + 1}, $${at + 2})
+      `${SAID} SELECT d.project, d.parent FROM said d WHERE ${text} AND d.parent IN ($${at + 1}, $${at + 2})
          AND d.project NOT IN ($${at + 1}, $${at + 2}) ORDER BY d.time_ms DESC, d.project LIMIT ${LIMITS.relatives}`,
       [...values, project, parent],
     );
@@ -66,5 +66,24 @@ export function registry(origin: string) {
 
   return { records, relatives };
 }
+
+/**
+ * The view `submodules` of one origin, $1, by stepping from project to project along its index: a plain DISTINCT reads a row
+ * for every note of every submodule.
+ */
+const SAID = `WITH RECURSIVE names(project) AS (
+    SELECT min(n.project) FROM documents n WHERE n.origin = $1 AND n.live = 1 AND n.parent <> '' AND n.privacy <> 'PRIVATE'
+    UNION ALL
+    SELECT (
+      SELECT min(n.project) FROM documents n
+      WHERE n.origin = $1 AND n.live = 1 AND n.parent <> '' AND n.privacy <> 'PRIVATE' AND n.project > names.project
+    ) FROM names WHERE names.project IS NOT NULL
+  ), said AS (
+    SELECT w.origin, w.project, w.parent, w.time_ms FROM names JOIN documents w ON w.doc = (
+      SELECT n.doc FROM documents n
+      WHERE n.origin = $1 AND n.project = names.project AND n.live = 1 AND n.parent <> '' AND n.privacy <> 'PRIVATE'
+      ORDER BY (n.kind = 'project') DESC, n.time_ms DESC, n.path DESC LIMIT 1
+    ) WHERE w.parent <> w.project
+  )`;
 
 const NO_RECORD = { status: '', priority: '', targetRevenue: null, currentRevenue: null };
