@@ -10,6 +10,7 @@ import type { Waiting } from './outbox.js';
 import { sameLesson } from './pattern-text.js';
 import {
   isNamed,
+  isOpen,
   keptFields,
   lessonOf,
   likeLesson,
@@ -93,7 +94,7 @@ export function createMerging({ origin, ask, standingAt, refuseLeftOut }: Mergin
     if (standing === null) {
       await refuseLeftOut(ground, path);
       const own = { ...draft.fields, time: new Date(), author: caller.subject, client: caller.client };
-      const kept = await withoutSecrets(pending, sent.data);
+      const kept = await withoutSecrets(pending, otherFields(sent.data));
       return { path, content: composeNote(own, `${body.trim()}\n`, kept, [draft.body]), expect: null };
     }
     const pattern = readPattern(path, standing.bytes);
@@ -103,7 +104,7 @@ export function createMerging({ origin, ask, standingAt, refuseLeftOut }: Mergin
     const content = composeNote(
       { ...keptFields(pattern, caller), ...merged.fields, updated: new Date(), client: caller.client },
       merged.body,
-      await withoutSecrets(pending, { ...sent.data, ...data }),
+      await withoutSecrets(pending, { ...otherFields(sent.data), ...data }),
       [pattern.text, draft.body],
     );
     if (merged.body.length > LIMITS.contentBytes)
@@ -121,20 +122,22 @@ export function createMerging({ origin, ask, standingAt, refuseLeftOut }: Mergin
     const { project, title } = draft.fields;
     const at = async (path: string) => ({ path, standing: await standingAt(ground, caller, path) });
     const own = patternPath(project, title);
-    // What is doubtful (broken front matter, not UTF-8) is nobody's to write into.
     const all = [...before.map(({ document }) => document), ...(await patternsOf(caller, ground, project))].filter(
-      (each) => each.project === project && each.reason === null,
+      (each) => isOpen(each, project),
     );
     const named = all.find(({ path }) => path === own) ?? all.find((each) => isNamed(each, title));
     if (named) return at(named.path);
+    // Of very many patterns not all are looked through.
+    const place = await at(own);
+    const there = place.standing && readPattern(own, place.standing.bytes).document;
+    if (there && isOpen(there, project) && maySee(caller, there)) return place;
     const lesson = { names: title, text: draft.body };
     for (const each of likeLesson(lesson, all)) {
       const made = before.find(({ document }) => document === each);
-      const place = made ? { path: each.path, standing: null } : await at(each.path);
-      const text = (made ?? (place.standing && readPattern(each.path, place.standing.bytes)))?.matter.body;
-      if (text !== undefined && sameLesson(lesson, lessonOf(each, text))) return place;
+      const near = made ? { path: each.path, standing: null } : await at(each.path);
+      const text = (made ?? (near.standing && readPattern(each.path, near.standing.bytes)))?.matter.body;
+      if (text !== undefined && sameLesson(lesson, lessonOf(each, text))) return near;
     }
-    const place = await at(own);
     if (place.standing === null) return place;
     // Something else has the name of the file.
     return at(own.replace(/\.md$/, `-${shortHash(`${project}\0${title.toLowerCase()}`, 8)}.md`));
@@ -168,3 +171,9 @@ export function createMerging({ origin, ask, standingAt, refuseLeftOut }: Mergin
 
   return { change };
 }
+
+/** Fields that say what a pattern is and who may see it: arguments and the program say them, never the text that is sent. */
+const OWN_FIELDS = new Set('kind privacy project parent type tags evidence names key seal commit automatic'.split(' '));
+
+const otherFields = (data: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(data).filter(([name]) => !OWN_FIELDS.has(name.toLowerCase())));

@@ -37,6 +37,11 @@ export function isNamed(document: Document, name: string): boolean {
   );
 }
 
+/** Whether a lesson of that project may go into it: what is doubtful (broken front matter, not UTF-8) is nobody's to write into. */
+export function isOpen({ kind, project, reason }: Document, wanted: string): boolean {
+  return kind === 'pattern' && project === wanted && reason === null;
+}
+
 /** A pattern as it is compared with others; without its text what its digest says. */
 export function lessonOf({ title, digest }: Document, text?: string): Lesson {
   return { names: [title, ...(digest.pattern?.names ?? [])].join('\n'), text: text ?? digest.summary };
@@ -107,7 +112,8 @@ type Saver = Pick<Caller, 'subject' | 'client'>;
 
 /**
  * A queued pattern that finds another state of itself at the origin than it was made on: what it added to `base` (null: there
- * was none) goes into what stands there; `same` where that says all of it. Null: it took something away, so it was no merge.
+ * was none) goes into what stands there; `same` where that says all of it. Null: it took something away, so it was no merge, or
+ * what stands there is not to be written into.
  */
 export function mergedAgain(
   queued: { path: string; content: Uint8Array } & Saver,
@@ -116,6 +122,8 @@ export function mergedAgain(
 ): { content: Uint8Array; same: boolean } | null {
   const { path } = queued;
   const [ours, theirs] = [readPattern(path, queued.content), readPattern(path, standing)];
+  const isHidden = theirs.document.privacy === 'PRIVATE' && theirs.document.author !== queued.subject;
+  if (isHidden || !isOpen(theirs.document, ours.document.project)) return null;
   const before = base === null ? null : readPattern(path, base);
   if (before && mergedText(ours.matter.body, before.matter.body) !== ours.matter.body) return null;
   const { title, project, tags, digest } = ours.document;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { patternPath } from '../core/compose.js';
 import { MemoryError } from '../core/errors.js';
 import { fence, redactionsLine } from '../core/format.js';
+import { readFrontMatter } from '../core/frontmatter.js';
 import { cleanId, cleanLine } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { idOfPath } from '../core/paths.js';
@@ -56,6 +57,12 @@ export const savePattern = defineOperation({
       LIMITS.patternBytes,
       'Save the whole as a session, the lesson as the pattern, and name the session as its evidence.',
     );
+    if (readFrontMatter(body).body.trim() === '')
+      throw new MemoryError(
+        'invalid_input',
+        '`content` is front matter without a text. Nothing was saved.',
+        'Write the lesson below it.',
+      );
     const type = cleanLine('type', input.type).toLowerCase();
     if (type === '')
       throw new MemoryError(

@@ -130,3 +130,21 @@ test('two machines behind one GitHub: what another one has just saved is merged 
     /Said by one\.[\s\S]*Told by two\.|Told by two\.[\s\S]*Said by one\./,
   );
 });
+
+test.each([
+  ['a note of somebody else alone', '---\ntitle: Fresh\ntype: fix\nprivacy: PRIVATE\nauthor: ann\n---\nHers alone.\n'],
+  ['no pattern', '---\ntitle: Fresh\nkind: note\n---\nA note.\n'],
+  ['nothing that can be read', '---\ntitle: [Fresh\n---\nText.\n'],
+])('a pattern that waited does not go into what is %s: it is kept as a conflict', async (_, there) => {
+  const { github, environment } = await openGitHub();
+  const app = await openApp(environment);
+  await synced(app);
+  await github.down();
+  await app.call('save_pattern', { name: 'Fresh', type: 'fix', content: 'Only here so far.' });
+  const path = 'patterns/test/project/fresh.md';
+  await github.commitOutside({ [path]: there });
+  await github.up();
+  await settled(app);
+  expect(String((await github.files()).get(path))).toBe(there);
+  expect(await app.app.services.outbox.unconfirmed()).toMatchObject({ queued: 0, conflicts: 1 });
+});

@@ -166,6 +166,35 @@ test('a file of that name that is no pattern, or cannot be read as one, is left 
   expect(await app.call('read_memory', { id: RETRY })).toContain(broken.trim());
 });
 
+test('front matter in the text says neither what a pattern is nor who may see it, and is no text by itself', async () => {
+  const app = await opened();
+  const sent =
+    '---\nkind: note\nprivacy: PRIVATE\nproject: else/where\nparent: else\nevidence: [nowhere]\nnames: [Other]\nseal: mine\nowner: Ann # hers\n---\n';
+  const stored = () => app.show(`${RETRY}.md`);
+  for (const content of ['A first text.', 'A second one that says more.']) {
+    await app.call('save_pattern', { ...retry, content: sent + content });
+    expect(stored()).toContain('owner: Ann # hers\n');
+    expect(stored()).not.toMatch(/kind:|privacy:|parent:|evidence:|names:|seal:|else/);
+  }
+  expect(stored()).toMatch(/A first text[\s\S]*A second one/);
+  expect(await app.call('list_sessions', { kind: 'pattern' })).toContain('1 of 1 note');
+  expect(await app.fail('save_pattern', { ...retry, content: sent })).toMatch(/front matter without a text/);
+});
+
+test('of more patterns than are looked through, the one of that name is still found', async () => {
+  const history = await localHistory();
+  const note = (n: number) =>
+    `---\ntitle: P ${n}\ntype: fix\ndate: 20${n === 7 ? 20 : 26}-01-01\n---\nLesson word${n}.\n`;
+  const files = Object.fromEntries(
+    Array.from({ length: 510 }, (_, n) => [`patterns/test/project/p-${n}.md`, note(n)] as const),
+  );
+  await history.commit(files, '2026-11-20T10:00:00Z');
+  const app = await history.open();
+  const save = () => app.call('save_pattern', { name: 'P 7', type: 'fix', content: 'And this.' });
+  expect(await save()).toMatch(/^Saved: merged into `patterns\/test\/project\/p-7`/);
+  expect(await save()).toMatch(/^Already saved: `patterns\/test\/project\/p-7`/);
+});
+
 test('bad input gets a sentence, and nothing is saved', async () => {
   const app = await opened();
   const one = await session(app, 'One');
