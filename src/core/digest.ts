@@ -99,6 +99,13 @@ export function digestOf(body: string, given: Partial<Digest> = {}): Digest {
   };
 }
 
+/** How a text begins, whatever it is made of: many a lesson is a list alone, and no paragraph sums it up. */
+export function openingOf(body: string): string {
+  const said = blocksOf(body).flatMap((each) => (each.kind === 'item' || each.kind === 'paragraph' ? each.text : []));
+  const joined = said.map((text) => (/[.!?…:;,]$/.test(text) ? text : `${text};`)).join(' ');
+  return firstSentences(joined.replace(/;$/, ''), SUMMARY_CHARS);
+}
+
 /** `## 4. 🧭 Decisions / Решения` is of the same kind as `Decisions`. */
 function sectionOf(heading: string): Section {
   const words = heading.replace(/^[^\p{L}]+/u, '');

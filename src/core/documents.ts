@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Entry } from '../search/corpus.js';
 import { headingOf, plain } from '../search/markdown.js';
 import type { Page } from '../search/postings.js';
-import { type Digest, digestOf } from './digest.js';
+import { type Digest, digestOf, openingOf } from './digest.js';
 import { readFrontMatter, withoutMatter } from './frontmatter.js';
 import { LIMITS } from './limits.js';
 import { idOfPath, readablePath } from './paths.js';
@@ -97,12 +97,14 @@ export function parseDocument(source: Source): { document: Document; text: strin
     decisions: lines(data.decisions),
     nextSteps: lines(data.next_steps ?? data.nextSteps ?? data['next steps']),
   });
-  if (kind === 'pattern')
+  if (kind === 'pattern') {
+    digest.summary ||= openingOf(problem === null ? body : withoutMatter(decoded.text));
     digest.pattern = {
       type: line(data.type, LIMITS.tagChars).toLowerCase(),
       evidence: linesOf(data.evidence, LIMITS.evidence),
       names: lines(data.names),
     };
+  }
   // One that somebody has edited since says something of its own.
   if (kind === 'checkpoint')
     digest.checkpoint = { commit: commitOf(data.commit), automatic: data.automatic === true && seal === 'fits' };

@@ -105,6 +105,29 @@ test('what says the same under another name goes into it, whose name is stored t
   expect(await app.call('list_sessions', { kind: 'pattern' })).toContain('2 of 2 notes');
 });
 
+test('a lesson that is a list alone, or a few words, is compared and offered with what it says', async () => {
+  const app = await opened();
+  await app.call('save_pattern', {
+    name: 'Uploads',
+    type: 'workflow',
+    content:
+      '1. When the storage answers 503, wait a second\n2. Try the upload again and double the pause\n3. Give up after six tries',
+  });
+  const again = await app.call('save_pattern', {
+    name: 'Backoff for S3',
+    type: 'workflow',
+    content:
+      '1. When the storage answers 503, wait one second\n2. Try the upload again, double the pause\n3. Give up after six tries',
+  });
+  expect(again).toMatch(/^Saved: merged into [\s\S]*uploads/);
+  await app.call('save_pattern', { name: 'Owls', type: 'rule', content: '## When\n\nBefore dark' });
+  const context = await app.call('load_context');
+  expect(context).toContain(
+    '`patterns/test/project/uploads` When the storage answers 503, wait one second; Try the upload again, double the pause; Give up after six tries\n',
+  );
+  expect(context).toContain('`patterns/test/project/owls` Before dark\n');
+});
+
 test('many at once, in one process: each ends in its pattern, those of one name in one', async () => {
   const app = await opened();
   await Promise.all(
