@@ -70,7 +70,8 @@ export async function pointOf(
       known.code === 'not_found'
         ? 'Take the commit that an earlier answer named, or a date; leave `since` out for all of the context.'
         : known.hint.replaceAll('as_of', 'since');
-    throw new MemoryError(known.code, known.message.replaceAll('as_of', 'since'), hint, error);
+    const message = known.message.replaceAll('as_of', 'since').replace('of a commit.', 'of a commit or checkpoint.');
+    throw new MemoryError(known.code, message, hint, error);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Caller } from './caller.js';
+import { notePath } from './compose.js';
 import { contextOf, ownDocuments } from './context.js';
 import { contextLines, sectioned } from './context-lines.js';
 import { lastTimeOf } from './cron.js';
@@ -15,7 +16,7 @@ import type { Writer } from './writer.js';
 
 export interface CheckpointsOptions {
   mirror: Pick<Mirror, 'snapshot'>;
-  sync: Pick<Sync, 'run' | 'documentsAt'>;
+  sync: Pick<Sync, 'run' | 'documentsAt' | 'leavesOut'>;
   writer: Pick<Writer, 'save'>;
   /** When it is done. */
   cron: string;
@@ -80,20 +81,29 @@ export function createCheckpoints({ mirror, sync, writer, cron }: CheckpointsOpt
 
   return async (signal: AbortSignal): Promise<JobResult> => {
     await sync.run({ reason: 'checkpoints', signal });
+    const commit = (await mirror.snapshot((view) => view.state())).head?.commit;
     const nowMs = Date.now();
     // Machines with a mirror each have no lease in common: what another one has made this time is at the origin.
     const sinceMs = lastTimeOf(cron, nowMs) ?? 0;
-    const drafts: Draft[] = [];
+    let made = 0;
+    let drafts: Draft[] = [];
+    // Together: they share a commit.
+    const save = async () => {
+      await Promise.all(drafts.map((draft) => writer.save(SCHEDULE, draft, signal)));
+      made += drafts.length;
+      drafts = [];
+    };
     for (const { project, checkpoint, notes } of await activities(signal)) {
       signal.throwIfAborted();
       if (checkpoint && isAutomatic(checkpoint) && checkpoint.timeMs >= sinceMs) continue;
       const due = checkpoint ? await movedOn(checkpoint, notes, sync) : notes.length >= LIMITS.checkpointNotes;
       const draft = due ? await draftOf(project, nowMs) : null;
-      if (draft) drafts.push(draft);
-      if (drafts.length === LIMITS.checkpointProjects) break;
+      // `.strataignore` may have none of them, or none of this project: that is no failure.
+      const path = draft && notePath('checkpoints', project, nowMs, draft.fields.title);
+      if (path && commit && (await sync.leavesOut(commit, path))) continue;
+      if (draft && drafts.push(draft) === LIMITS.checkpointGroup) await save();
     }
-    // Together: they share a commit.
-    await Promise.all(drafts.map((draft) => writer.save(SCHEDULE, draft, signal)));
-    return { outcome: 'ok', note: drafts.length === 0 ? '' : `${drafts.length} made` };
+    await save();
+    return { outcome: 'ok', note: made === 0 ? '' : `${made} made` };
   };
 }

@@ -248,8 +248,8 @@ export const LIMITS = {
   /** The daily and weekly jobs are looked at every 15 minutes, and are due after so long. */
   healthMs: 23.5 * 60 * 60_000,
   retentionMs: 6.98 * 24 * 60 * 60_000,
-  /** Checkpoints of the schedule at a time, and the tokens of one. */
-  checkpointProjects: 20,
+  /** Checkpoints of the schedule in one commit, and the tokens of one. */
+  checkpointGroup: 20,
   checkpointTokens: 600,
   /** A project's first one waits for so many notes. */
   checkpointNotes: 3,

@@ -5,7 +5,7 @@ import type { Document } from '../core/documents.js';
 import { MemoryError, toMemoryError } from '../core/errors.js';
 import { cleanId } from '../core/input.js';
 import { nobodyAnswers } from '../core/meanwhile.js';
-import { timeInName } from '../core/paths.js';
+import { readablePath, timeInName } from '../core/paths.js';
 import type { Reading } from '../core/ports.js';
 import type { Consistency } from '../core/reader.js';
 import { BROKEN_SEAL } from '../core/seal.js';
@@ -34,7 +34,7 @@ export async function checkpointNamed(
 ): Promise<Checkpoint | null> {
   const given = since.trim();
   if (/^[0-9a-f]{7,64}$|^\d{4}-\d{2}-\d{2}(?:[T ].*)?$/i.test(given)) return null;
-  const id = cleanId(given).replace(/\.md$/, '');
+  const id = plainId(given);
   const held = await services.held.get(caller, id);
   const read = (reading: Reading) => checkpointIn(reading, caller, id);
   const document = held?.document ?? (await services.reader.read(caller, consistency, 'fast', read)).value;
@@ -65,10 +65,21 @@ export async function checkpointNamed(
   return { ...point, commit, timeMs, note };
 }
 
+/** As it was meant: without the marks that stood around it in an answer. */
+function plainId(given: string): string {
+  const bare = given.replace(/^[`'"]+|[`'"]+$/g, '');
+  return cleanId(timeInName(bare) === null && !bare.startsWith('…') ? given : bare).replace(/\.md$/, '');
+}
+
 async function checkpointIn(reading: Reading, caller: Caller, id: string): Promise<Document | null> {
   const found = await noteNamed(reading, caller, id);
-  if (found || timeInName(id) !== null || !id.includes('/')) return found;
-  const ids = (await reading.ids(caller)).filter((each) => each.startsWith('checkpoints/'));
+  if (found) return found;
+  const ids = (await reading.ids(caller)).filter((each) => readablePath(each).startsWith('checkpoints/'));
+  // `…ab12`, as answers call it, or in other letters.
+  const end = id.startsWith('…') ? `-${id.slice(1)}` : `/${id}`;
+  const meant = ids.filter((each) => `/${each}`.toLowerCase().endsWith(end.toLowerCase()));
+  if (meant.length === 1) return reading.get(caller, meant[0] as string);
+  if (timeInName(id) !== null || !(id.includes('/') || id.startsWith('…'))) return null;
   throw unknownId(id, ids, 'There is no checkpoint with this id.');
 }
 

@@ -118,13 +118,29 @@ test('what was saved since the last one makes the next; nothing, however it is d
   expect(await run(lost)).toMatchObject({ note: '1 made' });
 });
 
-test('at most twenty at a time, those that went on last; the others the next time', async () => {
+test('twenty share a commit, those that went on last first; nobody waits for the next time', async () => {
   const all = Object.assign({}, ...Array.from({ length: 22 }, (_, n) => notes(`p${String(n).padStart(2, '0')}`, 3)));
   const app = await memory(all);
   commitFiles(app.repository, { 'new.md': note('p21', '# New').replace('2026-01-10', '2026-02-01') });
-  expect(await run(app)).toMatchObject({ note: '20 made' });
-  expect(made(app.repository).some((path) => path.startsWith('checkpoints/p21/'))).toBe(true);
-  expect(await run(app)).toMatchObject({ note: '2 made' });
+  const before = git(app.repository, 'rev-parse', 'main');
+  expect(await run(app)).toMatchObject({ note: '22 made' });
+  const commits = git(app.repository, 'rev-list', '--reverse', `${before}..main`).split('\n');
+  const files = commits.map((commit) => git(app.repository, 'show', '--name-only', '--format=', commit).split('\n'));
+  expect(files.map(({ length }) => length)).toEqual([20, 2]);
+  expect(files[0]?.some((path) => path.startsWith('checkpoints/p21/'))).toBe(true);
+  expect(await run(app)).toMatchObject({ note: '' });
+});
+
+test('where `.strataignore` leaves their place out none is made, and the others are', async () => {
+  const app = await memory({
+    ...notes('acme/api', 3),
+    ...notes('acme/web', 3),
+    '.strataignore': 'checkpoints/acme/api\n',
+  });
+  expect(await run(app)).toEqual({ outcome: 'ok', note: '1 made' });
+  expect(made(app.repository).map((path) => path.split('/')[2])).toEqual(['web']);
+  commitFiles(app.repository, { '.strataignore': 'checkpoints/\n' });
+  expect(await run(app)).toEqual({ outcome: 'ok', note: '' });
 });
 
 test('it does not echo: contexts, changes and searches say what they said, and where to compare', async () => {

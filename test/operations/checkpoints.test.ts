@@ -242,7 +242,9 @@ for (const [name, make] of [
       await history.commit({ 'n/one.md': '---\nproject: acme/api\n---\n# One\n' }, '2026-01-10T10:00:00Z');
       const app = await history.open({ MEMORY_PROJECT: 'acme/api' });
       const id = idIn(await checkpoint(app));
-      for (const since of [id, nameOf(id), `${id}.md`]) {
+      const short = `…${id.slice(-4)}`;
+      const asGiven = [id, nameOf(id), `${id}.md`, `\`${id}\``, `"${nameOf(id)}"`, short, id.toUpperCase()];
+      for (const since of asGiven) {
         const nothing = await app.call('load_context', { since });
         expect(nothing).toMatch(
           new RegExp(
