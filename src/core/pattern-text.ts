@@ -1,5 +1,5 @@
 import { type Stems, shared, within } from './stems.js';
-import { type Words, wordsOf } from './words.js';
+import { stemsOf, type Words, wordsOf } from './words.js';
 
 /** A piece of a text: a heading, a code block, one item of a list with what is below it, or any other paragraph. */
 interface Piece {
@@ -23,8 +23,8 @@ const COMMON = 0.5;
  * again changes nothing.
  */
 export function mergedText(old: string, added: string): string {
-  const { pieces, tail } = piecesOf(old);
-  const given = piecesOf(added).pieces;
+  const { pieces, tail } = piecesOf(closed(old));
+  const given = piecesOf(closed(added)).pieces;
   const near = pieces.length <= PIECES && given.length <= PIECES;
   const byText = new Map(pieces.map((each) => [exactly(each), each]));
   // What is said in the very words is not for others of the new text to replace, nor is what has just replaced something.
@@ -53,7 +53,14 @@ export function mergedText(old: string, added: string): string {
       insert(pieces, { ...each }, placeOf(pieces, section, each.kind));
     }
   }
-  return pieces.map(({ gap, text }) => gap + text).join('') + tail;
+  const merged = pieces.map(({ gap, text }) => gap + text).join('') + tail;
+  return merged === closed(old) ? old : merged;
+}
+
+/** A code block that nobody closed would swallow what comes to stand below it. */
+function closed(text: string): string {
+  const { open } = piecesOf(text);
+  return open === null ? text : `${text.trimEnd()}\n${open}\n`;
 }
 
 /** The pieces of a text that an earlier state of it does not have, below their headings. */
@@ -66,7 +73,7 @@ export function addedText(text: string, before: string): string {
     .join('');
 }
 
-/** Whether the first piece says all that the second one does, and not much else. Numbers and a `not` have to be the same. */
+/** Whether the first piece says all that the second one does, and not much else. Numbers, exact names and a `not` have to be the same. */
 function says(one: Piece, other: Piece): boolean {
   if (one.kind === 'code' || other.kind === 'code' || one.kind === 'heading') return false;
   if (one.text.length > PIECE_CHARS || other.text.length > PIECE_CHARS) return false;
@@ -76,9 +83,42 @@ function says(one: Piece, other: Piece): boolean {
     common >= b.all.length * COVERED &&
     common >= (a.all.length + b.all.length - common) * COMMON &&
     within(b.numbers, a.numbers) &&
+    nameAll(one.text, other.text) &&
     denies(one.text) === denies(other.text) &&
-    common > 0
+    common > 0 &&
+    !replacesWord(one.text, other.text)
   );
+}
+
+/** Whether it is the same sentence with another word in it: `Deploy the shop to Dublin first` after the one about Berlin. */
+function replacesWord(one: string, other: string): boolean {
+  const [known, words] = [wordsIn(one), wordsIn(other)];
+  // Long words that only begin alike: `transactions` and `translations`.
+  const akin = (a: string, b: string) => a.startsWith(b.slice(0, Math.max(5, Math.min(a.length, b.length) - 4)));
+  const near = (word: string) => known.filter((each) => each.startsWith(word.slice(0, 5)));
+  if (words.some((word) => word.length > 5 && near(word).length > 0 && !near(word).some((each) => akin(each, word))))
+    return true;
+  const [a, b] = [known, words].map((all) => [...new Set(all.flatMap(stemsOf))]) as [number[], number[]];
+  const [here, there] = [a.filter((each) => b.includes(each)), b.filter((each) => a.includes(each))];
+  return here.length < a.length && there.length < b.length && here.join(' ') === there.join(' ');
+}
+
+const wordsIn = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? [];
+
+/** `MEMORY_HOME`, `getUser`, `server.ts`, and what stands in backticks: a letter makes it another thing. */
+const EXACT = /`[^`\n]+`|[\p{L}\p{N}]*(?:_[\p{L}\p{N}]+|\p{Ll}\p{Lu}[\p{L}\p{N}]*|\p{L}\.\p{L}{2,})[\p{L}\p{N}_.]*/gu;
+/** What comes first is no matter of wording either. */
+const ORDER = /(?<!\p{L})(?:before|after|перед|после)(?!\p{L})/giu;
+
+/** Whether the first text has every exact name of the second one, and says of what is before and after as much. */
+function nameAll(one: string, other: string): boolean {
+  const bare = (text: string) =>
+    ` ${text
+      .replace(/[^\p{L}\p{N}_$@#%+-]+/gu, ' ')
+      .trim()
+      .toLowerCase()} `;
+  const said = bare(one);
+  return [...other.matchAll(EXACT), ...other.matchAll(ORDER)].every(([each]) => said.includes(bare(each)));
 }
 
 /** What is said of a lesson by which it is compared: its names, and all of its text. */
@@ -90,7 +130,7 @@ export interface Lesson {
 /**
  * Whether two lessons are one in other words. Rather not where it is in doubt: a lesson that is there twice costs a line,
  * two that were taken for one cost a lesson. So most words have to be common, what only one of them speaks of must not be
- * in the names of both, the numbers of one have to be the other's, too, and both or none have a `not`.
+ * in the names of both, the numbers and exact names of one have to be the other's, too, and both or none have a `not`.
  */
 export function sameLesson(one: Lesson, other: Lesson): boolean {
   const [a, b] = [lessonWords(one), lessonWords(other)];
@@ -98,6 +138,11 @@ export function sameLesson(one: Lesson, other: Lesson): boolean {
   const least = Math.min(a.all.length, b.all.length);
   if (least < 3 || common < least * 0.66 || common < (a.all.length + b.all.length - common) * 0.5) return false;
   if (!within(a.numbers, b.numbers) && !within(b.numbers, a.numbers)) return false;
+  const [said, told] = [one, other].map(({ names, text }) => `${names}\n${text}`.slice(0, PIECE_CHARS)) as [
+    string,
+    string,
+  ];
+  if (!nameAll(said, told) && !nameAll(told, said)) return false;
   // `Use Postgres for the queue` and `Use Redis for the queue`.
   if (!within(nameWords(one), b.all) && !within(nameWords(other), a.all)) return false;
   return denies(`${one.names} ${one.text}`) === denies(`${other.names} ${other.text}`);
@@ -118,7 +163,7 @@ const nameWords = ({ names }: Lesson): Stems =>
 
 /** Saying of anything that it is not so: two texts that differ in that do not say the same, however alike. */
 const DENIALS =
-  /(?<!\p{L})(?:do not|does not|not|no|never|cannot|avoid|don['’]?t|doesn['’]?t|can['’]?t|won['’]?t|не|нет|нельзя|никогда|избега\p{L}+)(?!\p{L})/giu;
+  /(?<!\p{L})(?:do not|does not|not|no|never|without|cannot|avoid|don['’]?t|doesn['’]?t|can['’]?t|won['’]?t|не|нет|без|нельзя|никогда|избега\p{L}+)(?!\p{L})/giu;
 
 function denies(text: string): boolean {
   return text.search(DENIALS) >= 0;
@@ -145,8 +190,8 @@ function insert(pieces: Piece[], piece: Piece, at: number): void {
   pieces.splice(at, 0, piece);
 }
 
-/** A text in pieces; joined with their gaps and the tail they are the text again, letter by letter. */
-function piecesOf(text: string): { pieces: Piece[]; tail: string } {
+/** A text in pieces; joined with their gaps and the tail they are the text again, letter by letter. `open`: the mark of a code block without an end. */
+function piecesOf(text: string): { pieces: Piece[]; tail: string; open: string | null } {
   const pieces: Piece[] = [];
   let end = 0;
   let open: { from: number; to: number; kind: Piece['kind'] } | null = null;
@@ -190,5 +235,5 @@ function piecesOf(text: string): { pieces: Piece[]; tail: string } {
     }
   }
   close();
-  return { pieces, tail: text.slice(end) };
+  return { pieces, tail: text.slice(end), open: fence };
 }

@@ -51,6 +51,10 @@ const SAME: [string, string][] = [
 
 /** Alike, and not the same. */
 const OTHERS: [string, string][] = [
+  [
+    'Set the variable of the service\nSet MEMORY_HOME in the unit file of the service before the first start.',
+    'Set variables of the service\nSet MEMORY_REPO in the unit file of the service before the first start.',
+  ],
   ['Always squash merge requests\nHistory stays readable.', 'Never squash merge requests\nHistory stays readable.'],
   [
     'Use Postgres for the queue\nIt is there already, and one thing less to run.',
@@ -94,6 +98,12 @@ test('what says the same in other words is one lesson, what only sounds like it 
     ]);
 });
 
+test('a code block without an end swallows nothing', () => {
+  expect(mergedText('First.\n\n## Later\nThat.', '```\nls -l')).toBe('First.\n\n```\nls -l\n```\n\n## Later\nThat.');
+  expect(mergedText('```\nls -l', 'Then this.')).toBe('```\nls -l\n```\n\nThen this.\n');
+  expect(mergedText('```\nls -l', '```\nls -l')).toBe('```\nls -l');
+});
+
 test('one name, one path; every name has one that is valid everywhere', () => {
   const slug = (name: string) => patternPath('p', name).slice('patterns/p/'.length, -'.md'.length);
   expect(slug('Retry uploads, with backoff!')).toBe('retry-uploads-with-backoff');
@@ -121,8 +131,20 @@ test('newer words for the same take the place of the old ones, what is new is ad
   expect(mergedText(old, added)).toBe(
     '# Uploads\r\n\nBefore the client is answered wait for the end of the upload.\n\n\n## When\n- on a 503 from the storage\n- on a timeout\n- on a dropped socket\n\n```sh\nretry   5\n```\n\n## Why\nIt is cheap.\n\n## Not\n\nFor deletes.\n\n```sh\nretry   6\n```\n',
   );
-  // Numbers, and a `not`, make it another thing.
+  // Numbers, names, what comes first, another word in its place, and a `not`, make it another thing.
   for (const [one, other] of [
+    ['Set `MEMORY_HOME` in the service file.', 'Set `MEMORY_REPO` in the service file.'],
+    ['Set MEMORY_HOME in the service file.', 'Set MEMORY_REPO in the service file.'],
+    ['Call getUserById before saving.', 'Call getUserByName before saving.'],
+    ['Import it from server.core.ts at first.', 'Import it from server.cores.ts at first.'],
+    ['Before the deploy run the migration.', 'After the deploy run the migration.'],
+    ['Перед выгрузкой сверяем остатки.', 'После выгрузки сверяем остатки.'],
+    [
+      'Deploy the shop to the Berlin region first on days of a release.',
+      'Deploy the shop to the Dublin region first on days of a release.',
+    ],
+    ['Log all transactions at the border.', 'Log all translations at the border.'],
+    ['Close the pool without draining it.', 'Close the pool with draining it.'],
     ['The API of the shop takes 30 seconds at most.', 'The API of the shop takes 60 seconds at most.'],
     ['Restart the worker after each deploy of the shop.', 'Do not restart the worker after each deploy of the shop.'],
   ] as const)
