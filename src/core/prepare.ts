@@ -238,7 +238,8 @@ export function createPreparer({ origin, mirror, sync }: { origin: Origin; mirro
     const stored = new TextDecoder().decode(bytes);
     const before = readFrontMatter(stored).data;
     const sources = [draft.body, stored];
-    const kept = await withoutSecrets(pending, { ...before, ...sent.data });
+    // Who may see it is said by the argument: what could not be given there is not to be had this way either.
+    const kept = await withoutSecrets(pending, { ...before, ...sent.data, privacy: before.privacy });
     draft.fields.project = document.project;
     const fields = {
       ...givenFields(draft),

@@ -123,6 +123,19 @@ test('a note that is sent back as it was read has one front matter, and what cha
   expect(context).not.toContain('keep X');
 });
 
+test.each(['PRIVATE', 'EPHEMERAL'])(
+  'a text that is sent back cannot make a note %s: only the argument could',
+  async (privacy) => {
+    const { call } = await openApp();
+    const receipt = await call('save_session', { title: 'Plan', content: 'The text.' });
+    const content = `---\nprivacy: ${privacy}\nowner: Ann\n---\nThe text, edited.`;
+    await call('save_session', { id: idOf(receipt), replaces: blobOf(receipt), title: 'Plan', content });
+    const read = await call('read_memory', { id: idOf(receipt) });
+    expect(read).toMatch(/privacy: TEAM\n[\s\S]*owner: Ann\n[\s\S]*The text, edited/);
+    expect(read).not.toContain(privacy);
+  },
+);
+
 test('an edit of a note whose bytes the repository has lost builds on the mirror’s, and is refused without', async () => {
   const { home, call, fail } = await openApp();
   const receipt = await call('save_session', { title: 'Old', content: 'text', decisions: ['X'] });
