@@ -48,7 +48,7 @@ interface Activity {
  * to say, and whoever saves should not find our notes before theirs.
  */
 export function createCheckpoints({ mirror, sync, writer, cron }: CheckpointsOptions) {
-  async function activities(signal: AbortSignal): Promise<Activity[]> {
+  async function activities(nowMs: number, signal: AbortSignal): Promise<Activity[]> {
     const found = new Map<string, Activity>();
     for (let after: { timeMs: number; path: string } | undefined, more = true; more; ) {
       signal.throwIfAborted();
@@ -58,8 +58,8 @@ export function createCheckpoints({ mirror, sync, writer, cron }: CheckpointsOpt
         const { project, path, blob, timeMs } = document;
         const known = found.get(project) ?? { project, lastMs: timeMs, checkpoint: null, notes: [] };
         found.set(project, known);
-        // Newest first.
-        if (document.kind === 'checkpoint') known.checkpoint ??= document;
+        // Newest first. One of a clock that was far ahead would be the newest for as long.
+        if (document.kind === 'checkpoint' && timeMs <= nowMs + LIMITS.dayMs) known.checkpoint ??= document;
         if (!isAutomatic(document)) known.notes.push({ path, blob, timeMs });
       }
       after = page.at(-1);
@@ -93,7 +93,7 @@ export function createCheckpoints({ mirror, sync, writer, cron }: CheckpointsOpt
       made += drafts.length;
       drafts = [];
     };
-    for (const { project, checkpoint, notes } of await activities(signal)) {
+    for (const { project, checkpoint, notes } of await activities(nowMs, signal)) {
       signal.throwIfAborted();
       if (checkpoint && isAutomatic(checkpoint) && checkpoint.timeMs >= sinceMs) continue;
       const due = checkpoint ? await movedOn(checkpoint, notes, sync) : notes.length >= LIMITS.checkpointNotes;

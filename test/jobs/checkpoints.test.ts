@@ -36,9 +36,9 @@ const notes = (project: string, count: number, fields = '') =>
 const made = (repository: string) => [...notesAt(repository).keys()].filter((path) => path.startsWith('checkpoints/'));
 const stored = (repository: string, path = '') => git(repository, 'show', `main:${path}`);
 
-/** A checkpoint that the schedule made of that commit, a day before its last time. */
-function earlier(project: string, commit: string) {
-  const time = new Date((lastTimeOf(WEEKLY, Date.now()) ?? 0) - DAY_MS);
+/** A checkpoint that the schedule made of that commit, a day before its last time, or so long after it. */
+function earlier(project: string, commit: string, laterMs = -DAY_MS) {
+  const time = new Date((lastTimeOf(WEEKLY, Date.now()) ?? 0) + laterMs);
   const facts = {
     title: 'Automatic checkpoint',
     privacy: 'TEAM',
@@ -116,6 +116,15 @@ test('what was saved since the last one makes the next; nothing, however it is d
   expect(await run(lost)).toMatchObject({ note: '' });
   await lost.call('save_session', { title: 'New', content: 'Text.' });
   expect(await run(lost)).toMatchObject({ note: '1 made' });
+});
+
+test('one that a clock far ahead has dated does not stop those that come', async () => {
+  const app = await memory(notes('acme/api', 3));
+  const head = git(app.repository, 'rev-parse', 'main');
+  commitFiles(app.repository, earlier('acme/api', head, 400 * DAY_MS));
+  expect(await run(app)).toMatchObject({ note: '1 made' });
+  commitFiles(app.repository, { 'new.md': note('acme/api', '# New') });
+  expect(await run(app)).toMatchObject({ note: '' });
 });
 
 test('twenty share a commit, those that went on last first; nobody waits for the next time', async () => {
