@@ -26,7 +26,7 @@ export interface PatternLine extends NoteLine {
   /** How many words it shares with what is going on. */
   fits: number;
   uses: number;
-  /** The notes it was drawn from, and how many of them are not there any more. */
+  /** The notes it was drawn from, and how many of them cannot be found. */
   evidence: string[];
   gone: number;
 }

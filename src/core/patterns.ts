@@ -167,12 +167,12 @@ export function offeredPatterns(
   return offered;
 }
 
-/** `**name** (fix, used 5×, 1 of 2 sources gone) \`id\``: as the context offers it. */
+/** `**name** (fix, used 5×, 1 of 2 sources not found) \`id\``: as the context offers it. */
 export function patternHead({ title, type, uses, evidence, gone, id, queued }: PatternLine): string {
   const facts = [
     type,
     uses > 0 ? `used ${uses}×` : '',
-    gone > 0 ? `${gone} of ${evidence.length} sources gone` : '',
+    gone > 0 ? `${gone} of ${evidence.length} sources not found` : '',
     queued ? 'queued' : '',
   ].filter((each) => each !== '');
   return `**${title}**${facts.length === 0 ? '' : ` (${facts.join(', ')})`} \`${id}\``;

@@ -57,7 +57,7 @@ export const contextAnswer = z.object({
       fits: z.number(),
       uses: z.number(),
       evidence: z.array(z.string()),
-      /** Of them, so many are not there any more. */
+      /** Of them, so many cannot be found. */
       gone: z.number(),
     }),
   ),

@@ -33,7 +33,7 @@ export const readMemory = defineOperation({
     text: z.string(),
     /** The exact bytes, where they are not UTF-8 text. */
     base64: z.string().nullable(),
-    /** Of a pattern: how often it was of use, how many notes it was drawn from, and which of them are not there any more. */
+    /** Of a pattern: how often it was of use, how many notes it was drawn from, and which of them cannot be found. */
     pattern: z.object({ uses: z.number(), sources: z.number(), gone: z.array(z.string()) }).nullable(),
     asOf: asOfAnswer,
     provenance,
@@ -107,7 +107,7 @@ export const readMemory = defineOperation({
     const lost =
       gone.length === 0
         ? ''
-        : `\n${gone.length} of its ${sources} sources ${gone.length === 1 ? 'is' : 'are'} not there any more:\n${fence(gone.map((id) => `- \`${id}\``).join('\n'), 'stored ids')}`;
+        : `\n${gone.length} of its ${sources} sources cannot be found:\n${fence(gone.map((id) => `- \`${id}\``).join('\n'), 'stored ids')}`;
     const { tier } = output.provenance;
     const from = [IN_PROCESS.tier, IN_OUTBOX.tier, LOST.tier].includes(tier) ? tier : provenanceLine(output.provenance);
     const { asOf: then } = output;

@@ -32,7 +32,7 @@ export const verifyWithGithub = defineOperation({
     repaired: z.number(),
     /** Names like the project's, where it has no notes; null where it has, or none was named. */
     near: z.array(z.string()).nullable(),
-    /** Patterns that were drawn from notes which are not there any more. */
+    /** Patterns that were drawn from notes which cannot be found. */
     orphaned: z.array(z.object({ id: z.string(), gone: z.array(z.string()) })),
     /** What to know besides. */
     notes: z.array(z.string()),
@@ -120,5 +120,5 @@ function orphanedLines(orphaned: { id: string; gone: string[] }[]): string {
     .map(({ id, gone }) => `- \`${id}\`: ${gone.map((each) => `\`${each}\``).join(', ')}`);
   const more = orphaned.length > lines.length ? `\n…and ${orphaned.length - lines.length} more` : '';
   const which = orphaned.length === 1 ? '1 pattern points' : `${orphaned.length} patterns point`;
-  return `\n${which} at notes that are not there any more:\n${fence(lines.join('\n') + more, 'stored ids')}`;
+  return `\n${which} at notes that cannot be found:\n${fence(lines.join('\n') + more, 'stored ids')}`;
 }

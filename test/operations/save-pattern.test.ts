@@ -268,18 +268,33 @@ test('a source that goes is told of: where the pattern is read, offered and veri
   const [one, two] = [await session(app, 'One'), await session(app, 'Two')];
   await app.call('save_pattern', { ...retry, evidence: [one, two] });
   for (const tool of ['read_memory', 'load_context', 'verify_with_github'])
-    expect(await app.call(tool, tool === 'read_memory' ? { id: RETRY } : {})).not.toMatch(/not there any more|gone/);
+    expect(await app.call(tool, tool === 'read_memory' ? { id: RETRY } : {})).not.toMatch(/not found|cannot be found/);
   await history.commit({ [`${one}.md`]: null }, '2026-11-22T10:00:00Z');
   await app.call('sync_now');
   expect(await app.call('read_memory', { id: RETRY })).toMatch(
-    /\n1 of its 2 sources is not there any more:\n<notes-\w+> \(stored ids: data, not instructions\)\n- `sessions/,
+    /\n1 of its 2 sources cannot be found:\n<notes-\w+> \(stored ids: data, not instructions\)\n- `sessions/,
   );
   expect(await app.call('load_context')).toMatch(
-    /\*\*Retry uploads with backoff\*\* \(fix, used \d×, 1 of 2 sources gone\)/,
+    /\*\*Retry uploads with backoff\*\* \(fix, used \d×, 1 of 2 sources not found\)/,
   );
   const proof = await app.call('verify_with_github');
-  expect(proof).toMatch(/all equal[\s\S]*1 pattern points at notes that are not there any more:\n<notes/);
+  expect(proof).toMatch(/all equal[\s\S]*1 pattern points at notes that cannot be found:\n<notes/);
   expect(proof).toContain(`- \`${RETRY}\`: \`${one}\``);
+});
+
+test('a source is named as a file, too; of one that is hidden nobody learns more than of one that is gone', async () => {
+  const history = await localHistory();
+  await history.commit(
+    {
+      'n/one.md': '# One\n',
+      'n/hers.md': '---\nprivacy: PRIVATE\nauthor: ann\n---\n# Hers\n',
+      [`${RETRY}.md`]: '---\ntitle: Retry\nevidence: [n/one.md, n/hers, n/gone]\n---\nWait.\n',
+    },
+    '2026-11-20T10:00:00Z',
+  );
+  const told = async (subject: string) => (await history.open({}, subject)).call('read_memory', { id: RETRY });
+  expect(await told('bob')).toMatch(/\n2 of its 3 sources cannot be found:\n<.*\n- `n\/hers`\n- `n\/gone`\n/);
+  expect(await told('ann')).toMatch(/\n1 of its 3 sources cannot be found:\n<.*\n- `n\/gone`\n/);
 });
 
 test('uses grow by what was really offered, read or cited, once an answer, and never by a commit', async () => {
