@@ -1,7 +1,7 @@
 import type { ProjectContext } from './context.js';
 import { day } from './format.js';
 import { patternHead } from './patterns.js';
-import { sentences } from './sentences.js';
+import { sentences, sentencesOf } from './sentences.js';
 import { folded } from './words.js';
 
 export const SECTIONS = [
@@ -40,6 +40,7 @@ export function contextLines(context: ProjectContext, chars: number, most: numbe
     const date = day(timeMs);
     return year !== '' && date.startsWith(year) ? date.slice(year.length) : date;
   };
+  const said = new Set<string>();
   const ages = new Map(context.notes.map(({ id }, age) => [id, age]));
   const seen = new Map<string, number>();
   /** Less for what stands further back, in time and in its note. */
@@ -55,7 +56,12 @@ export function contextLines(context: ProjectContext, chars: number, most: numbe
       .map((mark) => mark && ` ${mark}`)
       .join('');
     const name = () => `- ${day(timeMs)} **${title}** \`${id}\`${marks}`;
-    const brief = () => (summary === '' ? name() : `${name()}\n  ${sentences(summary, chars)}`);
+    const brief = () => {
+      // What another line has said already, this one need not; what it says, no other need.
+      const unsaid = sentencesOf(sentences(summary, chars)).filter((each) => !said.has(folded(each)));
+      for (const each of unsaid) said.add(folded(each));
+      return unsaid.length === 0 ? name() : `${name()}\n  ${unsaid.join(' ')}`;
+    };
     if (age < 3) add('now', id, age === 0 ? 200 : 66 - age * 4, brief);
     else add('older', id, 45 - Math.min(age, 40) / 2, () => `- ${short(timeMs)} ${title} \`${id}\`${marks}`);
   }
@@ -95,7 +101,6 @@ export function contextLines(context: ProjectContext, chars: number, most: numbe
   for (const [at, { text, timeMs, project }] of context.relatives.slice(0, RELATIVES).entries())
     add('relatives', text, 60 - at * 2, () => `- ${short(timeMs)} [${project}] ${sentences(text, chars)}`);
   // Written only where there may be room: a long history has thousands.
-  const said = new Set<string>();
   const shown: ContextLine[] = [];
   for (const { section, key, worth, write } of lines.sort((a, b) => b.worth - a.worth)) {
     const name = folded(key) || key;

@@ -81,3 +81,14 @@ test('the record and a summary of the project’s own are told', async () => {
     /## Project\n- \d{4}-\d{2}-\d{2} status active.*revenue 1200, target 5000/,
   );
 });
+
+test('a sentence of the summary that is a figure, too, is said once', async () => {
+  const { call } = await openApp();
+  const cost = 'The move took **22 minutes** and cost $38.';
+  await call('save_session', { title: 'Night move', content: `The database lives elsewhere now. ${cost}\n` });
+  for (const max_tokens of [200, 1_800]) {
+    const answer = await call('load_context', { max_tokens });
+    expect(answer).toContain('The database lives elsewhere now.');
+    expect(answer.split('22 minutes'), answer).toHaveLength(2);
+  }
+});
