@@ -53,9 +53,12 @@ const STANDING = /^(?:goal|status|result|tl;?dr|summary|цель|статус|и
 const CLOSES =
   /(?<!\p{L})(?:clos(?:es|ed)|done|fix(?:es|ed)|закры\p{L}+|сделан\p{L}*|готов\p{L}*)[^#\n]{0,20}#\d{6}(?!\d)/iu;
 
+/** `12.11.2026, Ann and Bob`, `7 ноября 2026`, not `200 bookings pass`. */
+const DATED = /^[^\p{L}\d]*\d{1,4}(?:[-./]\d|(?<!\d{3})\.?\s\p{L}{3,9}(?:,|\s\d{4}))/u;
+
 const SUMMARY_CHARS = 320;
-/** As many as can be saved with a note. */
-const MOST = { decisions: LIMITS.items, nextSteps: LIMITS.items, closed: 60, facts: 16 };
+/** As many decisions as can be saved with a note; a list of all that is to do, kept by hand, has more steps. */
+const MOST = { decisions: LIMITS.items, nextSteps: 300, closed: 300, facts: 16 };
 
 /**
  * Reads headings, lists, checkboxes and tables, in English and Russian. `body` has no front matter; what the note was
@@ -115,11 +118,17 @@ function sectionOf(heading: string): Section {
 type Lists = Pick<Digest, 'decisions' | 'nextSteps' | 'closed'>;
 
 function takeItem(item: Extract<Block, { kind: 'item' }>, section: Section, found: Lists): void {
-  const { text, mark } = item;
+  const { text, mark, struck } = item;
   if (text === '' || (text.endsWith(':') && mark === null)) return;
-  // `✅ Use X` below "Decisions" is a decision, `✅ Did X` anywhere else is done.
-  if (section === 'decided' && !/^\s*~~/.test(item.raw)) found.decisions.push(text);
-  else if (mark === 'done' || mark === 'dropped' || (mark === null && section === 'done')) found.closed.push(text);
+  if (section === 'decided') {
+    if (struck !== '') found.closed.push(`~~${struck}~~`);
+    // `✅ Use X` below "Decisions" is a decision, `✅ Did X` anywhere else is done.
+    if (mark !== 'dropped' || struck === '') found.decisions.push(text);
+    return;
+  }
+  // What took its place follows.
+  if (struck !== '' && mark !== 'dropped') found.closed.push(struck);
+  if (mark === 'done' || mark === 'dropped' || (mark === null && section === 'done')) found.closed.push(text);
   else if (mark === 'open' || section === 'next') found.nextSteps.push(text);
 }
 
@@ -166,7 +175,7 @@ function takeParagraph(
 
 /** Not the line with the date and who was there. */
 function isProse(text: string): boolean {
-  return !/^[^\p{L}\d]*\d{1,4}[-./ ]/u.test(text) && (text.length >= 60 || /[.!?…:]$/.test(text));
+  return !DATED.test(text) && (text.length >= 60 || /[.!?…:]$/.test(text));
 }
 
 /** A digest as a note's text, where the note itself is not at hand. */

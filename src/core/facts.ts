@@ -18,7 +18,7 @@ const GOAL =
   /^(?:goal|target|budget|limit|deadline|break.?even|цел[ьи]|бюджет|лимит|дедлайн|срок|точка безубыточности|тариф|price|цена)/iu;
 /** What somebody looks for when he comes back to a failure. */
 const FINDING =
-  /^(?:root cause|cause|impact|result|conclusion|blocker|risk|причина|корень|вывод|результат|блокер|влияние)\b/iu;
+  /^(?:root cause|cause|impact|result|conclusion|blocker|risk|причина|корень|вывод|результат|блокер|влияние)(?!\p{L})/iu;
 const LABEL = /^([^:.!?]{2,60}):\s+\S/u;
 /** Longer tables are lists to look things up in. */
 const MOST_ROWS = 8;

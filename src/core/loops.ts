@@ -79,8 +79,8 @@ export function decisionsOf(oldestFirst: readonly Note[]): Decision[] {
     const own: Entry[] = [];
     const earlier = (words: Words) => index.near(words).filter((each) => each.supersededMs === null);
     for (const text of digest.closed ?? []) {
-      if (!REPLACES.test(text)) continue;
-      // A decision that stands struck through, or crossed out, in a later note.
+      // A decision that is struck out, or said to be off, in a later note.
+      if (!text.startsWith('~~') && !REPLACES.test(text)) continue;
       const words = wordsOf(text);
       for (const each of earlier(words)) if (sameThing(words, each.words)) each.supersededMs = timeMs;
     }

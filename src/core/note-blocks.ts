@@ -3,10 +3,13 @@ import { headingOf, plain } from '../search/markdown.js';
 /** What a mark before (or after) a line says of it. */
 export type Mark = 'open' | 'done' | 'dropped' | null;
 
-/** A note in pieces, as people write them. Text is plain; `raw` still has its emphasis. */
+/**
+ * A note in pieces, as people write them. Text is plain, without what is struck out in it, unless all that it says is;
+ * `struck` is what stood at its beginning, empty where nothing did. `raw` still has its emphasis.
+ */
 export type Block =
   | { kind: 'heading'; text: string }
-  | { kind: 'item'; text: string; raw: string; mark: Mark; depth: number }
+  | { kind: 'item'; text: string; raw: string; mark: Mark; depth: number; struck: string }
   | { kind: 'table'; header: string[]; rows: string[][] }
   | { kind: 'paragraph'; text: string; raw: string };
 
@@ -20,6 +23,8 @@ const MOST_CELLS = 12;
 const DONE = /^(?:✅|☑|✔|✓|🎉)/u;
 const DROPPED = /^(?:❌|🚫|✖|⛔)/u;
 const OPEN = /^(?:⏳|⌛|🔄|🔁|☐|🔲|⬜|🔜|🚧|📌|➡|▶|TODO\b|TBD\b)/u;
+/** `~~Buy the app~~`, `~~Buy the app~~ — too dear`; `~~Buy the app~~ Rent it` says something else instead. */
+const STRUCK = /^~~[^~]+~~\s*(?:$|[—–.,:;()✅✔❌-](?!>))/u;
 const ITEM = /^(\s*)(?:[-*+•]|\d{1,3}[.)])\s+(?:\[(.)\]\s*)?(\S.*)$/u;
 /** `**Date:** …`: what a note says of itself, not of its matter. */
 const ABOUT =
@@ -32,8 +37,8 @@ export function blocksOf(body: string): Block[] {
   let item: { lines: string[]; mark: Mark; depth: number } | null = null;
   let table: string[][] = [];
   const end = () => {
-    if (item) blocks.push({ kind: 'item', ...joined(item.lines), mark: item.mark, depth: item.depth });
-    if (paragraph.length > 0) blocks.push({ kind: 'paragraph', ...joined(paragraph) });
+    if (item) blocks.push(itemOf(item));
+    if (paragraph.length > 0) blocks.push({ kind: 'paragraph', ...joined(paragraph, null) });
     if (table.length > 1) blocks.push(tableOf(table));
     [item, paragraph, table] = [null, [], []];
   };
@@ -52,7 +57,9 @@ export function blocksOf(body: string): Block[] {
       end();
       const [, indent = '', box, rest = ''] = listed;
       const depth = Math.floor(indent.replaceAll('\t', '    ').length / 2);
-      item = { lines: [rest], mark: box === undefined ? markOf(rest) : markOfBox(box), depth };
+      const mark = markOf(rest);
+      // Nobody takes the trouble to tick what was struck out.
+      item = { lines: [rest], mark: box === undefined || mark === 'dropped' ? mark : markOfBox(box), depth };
     } else if (item && /^\s{2,}/.test(line)) item.lines.push(text);
     else {
       if (item || table.length > 0) end();
@@ -67,7 +74,7 @@ export function blocksOf(body: string): Block[] {
 export function markOf(text: string): Mark {
   const bare = text.replace(/^[*_\s]+/, '');
   if (DONE.test(bare) || /[✅☑✔]\ufe0f?$/u.test(bare.trimEnd())) return 'done';
-  if (DROPPED.test(bare) || /^~~[^~]+~~\.?$/.test(bare.trim())) return 'dropped';
+  if (DROPPED.test(bare) || STRUCK.test(bare.replaceAll('**', '').trim())) return 'dropped';
   return OPEN.test(bare) ? 'open' : null;
 }
 
@@ -76,9 +83,16 @@ function markOfBox(box: string): Mark {
   return box === '-' ? 'dropped' : 'open';
 }
 
-function joined(lines: string[]): { text: string; raw: string } {
+function itemOf({ lines, mark, depth }: { lines: string[]; mark: Mark; depth: number }): Block {
+  const made = joined(lines, mark);
+  const struck = plain(/^[*\s]*~~([^~]+)~~/.exec(made.raw)?.[1] ?? '');
+  return { kind: 'item', ...made, mark, depth, struck };
+}
+
+function joined(lines: string[], mark: Mark): { text: string; raw: string } {
   const raw = lines.join(' ').slice(0, LINE_CHARS);
-  return { text: plain(raw.replace(/^(?:(?:TODO|TBD)\b:?|[☐☑✓✔✖])\s*/u, '')), raw };
+  const standing = mark === 'dropped' ? raw : raw.replace(/~~[^~]+~~(?:\s*(?:→|->|=>))?/g, '');
+  return { text: plain(standing.replace(/^(?:(?:TODO|TBD)\b:?|[☐☑✓✔✖])\s*/u, '')), raw };
 }
 
 function cellsOf(row: string): string[] {

@@ -46,6 +46,51 @@ test('checklists in all their forms: what is open, what is closed, wherever it s
   ]);
 });
 
+test('what is struck out is dropped, whatever is said of it; what takes its place stands', () => {
+  const { nextSteps, closed } = digestOf(`## Next
+- ~~Translate the bot~~ — not needed, all clients speak Russian
+- [ ] ~~Ask the lawyer~~
+- [ ] ~~Buy tochka.app~~ → buy tochka.bot
+- [ ] Send the report by ~~20 May~~ 24 May
+- **~~Call Ann~~** (she called)
+- [x] ~~Pay the bill~~
+`);
+  expect(nextSteps).toEqual(['buy tochka.bot', 'Send the report by 24 May']);
+  expect(closed).toEqual([
+    'Translate the bot — not needed, all clients speak Russian',
+    'Ask the lawyer',
+    'Buy tochka.app',
+    'Call Ann (she called)',
+    'Pay the bill',
+  ]);
+  const decided = digestOf('## Решения\n- ~~Redis for queues~~ — too dear\n- ~~Holds of 10 min~~ Holds of 15 min\n');
+  expect(decided).toMatchObject({
+    decisions: ['Holds of 15 min'],
+    closed: ['~~Redis for queues~~', '~~Holds of 10 min~~'],
+  });
+});
+
+test('a list of 120 boxes has 120 steps', () => {
+  const boxes = Array.from({ length: 120 }, (_, at) => `- [ ] plant tree ${at}\n- [x] dig hole ${at}\n`);
+  const { nextSteps, closed } = digestOf(boxes.join(''));
+  expect([nextSteps.length, closed.length]).toEqual([120, 120]);
+});
+
+test('a finding is one in Russian, too; a text that begins with a number is no date', () => {
+  expect(digestOf('## Разбор\n- **Причина:** блокировка бралась в другом соединении\n').facts).toEqual([
+    'Причина: блокировка бралась в другом соединении',
+  ]);
+  const text = '200 parallel bookings pass, and the pool of five connections is the bottleneck.';
+  expect(
+    digestOf(`# Load test\n\n${text}\n\n## Root cause\nPrepared statements are made anew each time.\n`).summary,
+  ).toBe(text);
+  for (const date of [
+    '7 ноября 2026, Лена и Claude, длинный созвон по всем вопросам.',
+    '12.11.2026 — with everybody who was there that day.',
+  ])
+    expect(digestOf(`# T\n\n${date}\n\n${text}\n`).summary, date).toBe(text);
+});
+
 test.each([
   ['## Next steps', 'nextSteps'],
   ['### ⏭️ Дальше', 'nextSteps'],
@@ -72,7 +117,7 @@ test.each([
 test('a mark below "Decisions" is part of a decision', () => {
   const { decisions, closed } = digestOf('## Решения\n- ✔ берём Astro\n- ❌ WordPress не берём\n- ~~старое~~\n');
   expect(decisions).toEqual(['берём Astro', 'WordPress не берём']);
-  expect(closed).toEqual(['старое']);
+  expect(closed).toEqual(['~~старое~~']);
 });
 
 test('a table of states is steps, a table of money is figures, a total first', () => {
@@ -154,7 +199,7 @@ test('4 MiB of anything is read in bounded work, and its end counts', () => {
   ]) {
     const body = piece.repeat(Math.ceil((4 * 1024 * 1024) / piece.length));
     const { nextSteps, facts, closed, decisions } = digestOf(body + end);
-    expect(nextSteps.length + facts.length + closed.length + decisions.length).toBeLessThan(200);
+    expect(nextSteps.length + facts.length + closed.length + decisions.length).toBeLessThanOrEqual(400);
     expect(blocksOf(body + end).at(-1), piece).toMatchObject({ text: 'the last step' });
   }
 });

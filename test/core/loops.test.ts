@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { digestOf } from '../../src/core/digest.js';
-import { openLoops } from '../../src/core/loops.js';
+import { decisionsOf, openLoops } from '../../src/core/loops.js';
 
 const note = (id: string, body: string) => ({ id, timeMs: Date.parse(`${id}T00:00:00Z`), digest: digestOf(body) });
 const open = (...bodies: string[]) =>
@@ -38,4 +38,18 @@ test('steps that differ in a number or a word are two, one that is carried over 
     note('2026-01-20', '- [ ] Move the export job to the replica, at last\n'),
   ]);
   expect(loops).toMatchObject([{ from: '2026-01-20', sinceMs: Date.UTC(2026, 0, 10) }]);
+});
+
+test('a decision that a later note strikes out stands no more, a step that is done with leaves its decision alone', () => {
+  const notes = [
+    note('2026-01-10', '## Decisions\n- Queues live in Redis streams\n- Backups run every night at two\n'),
+    note(
+      '2026-01-20',
+      '## Decisions\n- ~~Queues live in Redis streams~~\n\n## Done\n- Backups run every night at two\n',
+    ),
+  ];
+  expect(decisionsOf(notes).map(({ text, supersededMs }) => [text, supersededMs !== null])).toEqual([
+    ['Queues live in Redis streams', true],
+    ['Backups run every night at two', false],
+  ]);
 });
