@@ -1,5 +1,5 @@
 import type { Document } from './documents.js';
-import { type Stems, shared } from './stems.js';
+import { type Stems, shared, within } from './stems.js';
 import { createLineIndex, lineId, onlyNumbersDiffer, sameThing, type Words, wordsOf } from './words.js';
 
 type Note = Pick<Document, 'id' | 'timeMs' | 'digest'>;
@@ -34,7 +34,7 @@ const REPLACES =
  * saying that it is done in much the same words, by a checked box, or by its number. Said again it is the same step.
  */
 export function openLoops(oldestFirst: readonly Note[]): Loop[] {
-  type Entry = Omit<Loop, 'id'> & { words: Words };
+  type Entry = Omit<Loop, 'id'> & { words: Words; texts: string[] };
   const open = new Map<number, Entry>();
   const index = createLineIndex<Entry>();
   const drop = (entry: Entry) => {
@@ -50,24 +50,51 @@ export function openLoops(oldestFirst: readonly Note[]): Loop[] {
     }
     for (const text of nextSteps) {
       const words = wordsOf(text);
-      const known = numbered(text, open)[0] ?? index.near(words).find((entry) => sameThing(words, entry.words));
-      // Two steps of one note are two, however alike.
-      if (known && known.from !== from) drop(known);
-      const sinceMs = known && known.from !== from ? known.sinceMs : timeMs;
-      const entry = { text, from, timeMs, sinceMs, words };
+      const near = index.near(words).filter((entry) => sameThing(words, entry.words));
+      const [nearest] = [...numbered(text, open), ...near];
+      // Two steps of one note are two, however alike. Of earlier ones this is the nearest, and each that says no more.
+      const known = near.filter((entry) => within(entry.words.all, words.all));
+      const again = [...new Set(nearest ? [nearest, ...known] : known)].filter((entry) => entry.from !== from);
+      for (const each of again) drop(each);
+      const sinceMs = Math.min(timeMs, ...again.map((each) => each.sinceMs));
+      // Whoever was shown it in other words closes it by the number that it had then.
+      const texts = [text, ...again.flatMap((each) => each.texts)];
+      const entry = { text, from, timeMs, sinceMs, words, texts };
       const same = open.get(words.name);
       if (same) drop(same);
       open.set(words.name, entry);
       index.add(entry);
     }
   }
-  return [...open.values()].map(({ words: _, ...loop }) => ({ id: lineId(loop.text), ...loop }));
+  return [...open.values()].map(({ words: _, texts: __, ...loop }) => ({ id: lineId(loop.text), ...loop }));
 }
 
-function numbered<T extends { text: string }>(text: string, open: Map<unknown, T>): T[] {
-  if (!text.includes('#')) return [];
-  const ids = [...text.matchAll(/#(\d{6})(?!\d)/g)].map(([, id]) => id);
-  return ids.length === 0 ? [] : [...open.values()].filter((each) => ids.includes(lineId(each.text)));
+function numbered<T extends { texts: string[] }>(text: string, open: Map<unknown, T>): T[] {
+  const ids = numbersIn(text);
+  if (ids.length === 0) return [];
+  return [...open.values()].filter(({ texts }) => texts.some((each) => ids.includes(lineId(each))));
+}
+
+function numbersIn(text: string): string[] {
+  return text.includes('#') ? [...text.matchAll(/#(\d{6})(?!\d)/g)].map(([, id = '']) => id) : [];
+}
+
+/** Puts the words of a step behind the number that a line closes it by: `#482193` alone says nothing to who reads it later. */
+export function closingWords(
+  notes: Iterable<Pick<Note, 'digest'>>,
+  closing: readonly string[],
+): (line: string) => string {
+  const wanted = new Set(closing.flatMap(numbersIn));
+  const steps = new Map<string, string>();
+  if (wanted.size > 0)
+    for (const { digest } of notes)
+      for (const text of digest.nextSteps) if (wanted.has(lineId(text))) steps.set(lineId(text), text);
+  return (line) =>
+    line.replace(/#(\d{6})(?!\d)/g, (number, id: string) => {
+      const text = steps.get(id);
+      const said = text === undefined || shared(wordsOf(text).all, wordsOf(line).all) >= 2;
+      return said ? number : `${number} (${text})`;
+    });
 }
 
 /** All decisions, each once, with those that later ones have taken the place of marked. */

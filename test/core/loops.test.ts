@@ -53,3 +53,14 @@ test('a decision that a later note strikes out stands no more, a step that is do
     ['Backups run every night at two', false],
   ]);
 });
+
+test('a step that is said again in more words is one, however often it was said before, and every number it had closes it', () => {
+  const notes = [
+    note('2026-01-10', '- [ ] Write the privacy policy\n'),
+    note('2026-01-12', '- [ ] Policy page: write the privacy policy (the lawyer asks for it)\n'),
+    note('2026-01-14', '- [ ] Write the privacy policy, the lawyer asks for it by Friday\n'),
+  ];
+  const shown = notes.map((_, at) => openLoops(notes.slice(0, at + 1)).map(({ id }) => id));
+  expect(openLoops(notes)).toMatchObject([{ from: '2026-01-14', sinceMs: Date.UTC(2026, 0, 10) }]);
+  for (const id of shown.flat()) expect(openLoops([...notes, note('2026-01-16', `- [x] #${id}\n`)]), id).toEqual([]);
+});
