@@ -5,6 +5,7 @@ import { MemoryError, toMemoryError } from './errors.js';
 import type { Held } from './held.js';
 import { cleanTime } from './input.js';
 import { LIMITS } from './limits.js';
+import { closingWords, decisionsOf, openLoops } from './loops.js';
 import { idOfPath, newestFirst } from './paths.js';
 import type { Reading } from './ports.js';
 import type { Consistency } from './reader.js';
@@ -88,13 +89,15 @@ export async function changesOf(
   except?: string,
 ): Promise<Omit<Changes, 'checkpoint'>> {
   const now = await reading.paths(caller);
-  const all = [...now].filter(([path, blob]) => then.entries.get(path)?.blob !== blob).map(([path]) => ({ path }));
+  const all = new Set([...now].filter(([path, blob]) => then.entries.get(path)?.blob !== blob).map(([path]) => path));
   const gone = [...then.entries.keys()].filter((path) => !now.has(path)).map((path) => ({ path }));
+  const own = (await changedOf(reading, caller, project, all)).filter(
+    // What the schedule has made says again what notes have said.
+    (document) => document.path !== except && (!isAutomatic(document) || then.entries.has(document.path)),
+  );
   const notes: NoteChange[] = [];
-  for (const { path } of newestFirst(all).slice(0, LIMITS.contextChanges)) {
-    const document = await reading.get(caller, idOfPath(path));
-    if (document === null || document.project !== project || path === except) continue;
-    if (isAutomatic(document) && !then.entries.has(path)) continue;
+  for (const document of own.slice(0, LIMITS.contextChanges)) {
+    const { path } = document;
     const before = then.entries.has(path) ? await asOf.document(caller, reading, then, idOfPath(path)) : null;
     notes.push(changeOf(document, before?.document ?? null));
   }
@@ -102,7 +105,8 @@ export async function changesOf(
     const before = await asOf.document(caller, reading, then, idOfPath(path));
     if (before?.document.project === project) notes.push(deletionOf(before.document));
   }
-  const left = Math.max(0, all.length - LIMITS.contextChanges) + Math.max(0, gone.length - LIMITS.contextGone);
+  const left = Math.max(0, own.length - LIMITS.contextChanges) + Math.max(0, gone.length - LIMITS.contextGone);
+  await nameClosed(reading, caller, project, notes);
   return {
     commit: then.commit,
     sinceMs: then.timeMs,
@@ -110,6 +114,57 @@ export async function changesOf(
     left,
     note: then.note,
   };
+}
+
+/** Of changed paths those in a project. */
+async function changedOf(
+  reading: Reading,
+  caller: Caller,
+  project: string,
+  changed: ReadonlySet<string>,
+): Promise<Document[]> {
+  const own: Document[] = [];
+  if (changed.size <= LIMITS.contextChanges) {
+    for (const path of changed) {
+      const document = await reading.get(caller, idOfPath(path));
+      if (document?.project === project) own.push(document);
+    }
+    return own;
+  }
+  // A sync of thousands of other projects' notes must not hide this one's.
+  let after: { timeMs: number; path: string } | undefined;
+  for (let more = true; more; ) {
+    const page = await reading.list(caller, { projects: [project] }, { limit: LIMITS.reviewPage, after });
+    own.push(...page.filter(({ path }) => changed.has(path)));
+    after = page.at(-1);
+    more = page.length === LIMITS.reviewPage;
+  }
+  return own;
+}
+
+async function nameClosed(reading: Reading, caller: Caller, project: string, notes: NoteChange[]): Promise<void> {
+  const closing = notes.flatMap(({ closed }) => closed).filter((line) => /#\d{6}/.test(line));
+  if (closing.length === 0) return;
+  const known = await reading.list(caller, { projects: [project] }, { limit: LIMITS.contextNotes });
+  const worded = closingWords(known, closing);
+  for (const note of notes) note.closed = note.closed.map(worded);
+}
+
+/** Changes together: a step that one opened and a later one closed is done, a decision that a later one replaced is none. */
+export function inSum(notes: readonly NoteChange[]): NoteChange[] {
+  const oldestFirst = notes.toReversed().map(({ id, timeMs, steps, closed, decisions }) => ({
+    ...{ id, timeMs },
+    digest: { summary: '', facts: [], nextSteps: steps.map(({ text }) => text), closed, decisions },
+  }));
+  const key = (from: string, text: string) => `${from}\0${text}`;
+  const open = new Set(openLoops(oldestFirst).map(({ from, text }) => key(from, text)));
+  const standing = decisionsOf(oldestFirst).filter(({ supersededMs }) => supersededMs === null);
+  const decided = new Set(standing.map(({ from, text }) => key(from, text)));
+  return notes.map((note) => ({
+    ...note,
+    steps: note.steps.filter(({ text }) => open.has(key(note.id, text))),
+    decisions: note.decisions.filter((text) => decided.has(key(note.id, text))),
+  }));
 }
 
 /** What waits for the origin is news to whoever asks. */

@@ -1,5 +1,5 @@
 import { byNote, changeLines, sinceLine } from '../core/change-lines.js';
-import { type Changes, changesOf, heldChanges, isHead, pointOf } from '../core/changes.js';
+import { type Changes, changesOf, heldChanges, inSum, isHead, pointOf } from '../core/changes.js';
 import { fitted } from '../core/fit.js';
 import { fence, many } from '../core/format.js';
 import type { Consistency } from '../core/reader.js';
@@ -54,7 +54,7 @@ export async function changesSince(
     changes: {
       ...value.changes,
       checkpoint: checkpoint?.id ?? null,
-      notes: [...waiting, ...value.changes.notes.filter(({ id }) => !ids.has(id))],
+      notes: inSum([...waiting, ...value.changes.notes.filter(({ id }) => !ids.has(id))]),
     },
     unconfirmed: await services.outbox.unconfirmed(),
     others: nearFirst(value.others, value.near),
@@ -74,8 +74,10 @@ export function formatChanges(
   const { notes, left, note } = changes;
   const more = [left > 0 ? `${left} more changes were not looked at` : '', note ?? ''].filter((part) => part !== '');
   const end = [...more, foot].join('\n');
-  if (notes.length === 0)
-    return fitted(most, [], () => `Project \`${project}\`: nothing changed ${sinceLine(changes)}.\n${end}`);
+  if (notes.length === 0) {
+    const nothing = left === 0 ? 'nothing changed' : 'no change was found';
+    return fitted(most, [], () => `Project \`${project}\`: ${nothing} ${sinceLine(changes)}.\n${end}`);
+  }
   const head = `Project \`${project}\`: ${many(notes.length, 'note')} changed ${sinceLine(changes)}.`;
   return fitted(
     most,

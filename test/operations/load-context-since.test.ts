@@ -1,5 +1,6 @@
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { describe, expect, test } from 'vitest';
+import { LIMITS } from '../../src/core/limits.js';
 import { openApp } from '../support/app.js';
 import { githubHistory, localHistory } from '../support/history.js';
 
@@ -91,4 +92,54 @@ test('a project that exists nowhere is answered with the nearest names, also whe
     const answer = await call('load_context', { project: 'acme/shp', since });
     expect(answer).toMatch(/^Project `acme\/shp`: nothing remembered yet[\s\S]*\n- acme\/shop: 1 note/);
   }
+});
+
+const dated = (title: string, day: string, body: string) => note(title, `${body}\n`, `time: ${day}T10:00:00Z\n`);
+
+test('changes are told in sum: what one of them opened and a later one closed is done, what was decided anew is told once', async () => {
+  const history = await localHistory();
+  const first = await history.commit({ 'n/0.md': dated('Zero', '2026-01-09', 'Text.') }, '2026-01-09T10:00:00Z');
+  await history.commit(
+    {
+      'n/1.md': dated(
+        'One',
+        '2026-01-10',
+        '## Next\n- [ ] Water the owl\n- [ ] Comb the yak\n## Decisions\n- Holds last 10 minutes',
+      ),
+      'n/2.md': dated('Two', '2026-01-11', '## Done\n- Watered the owl\n## Decisions\n- Holds last 15 minutes'),
+    },
+    '2026-01-11T10:00:00Z',
+  );
+  const { call } = await history.open();
+  const answer = await call('load_context', { project: PROJECT, since: first });
+  expect(answer).toMatch(/- open: #\d{6} Comb the yak/);
+  expect(answer).toContain('- done: Watered the owl');
+  expect(answer).toContain('- decided: Holds last 15 minutes');
+  expect(answer).not.toMatch(/open: #\d{6} Water the owl|10 minutes/);
+});
+
+test('what is closed by its number is told in its words', async () => {
+  const { call } = await openApp();
+  await call('save_session', { title: 'One', content: 'Text.', next_steps: ['Feed the owl at dusk'] });
+  const before = await call('load_context', { section: 'steps' });
+  const [, number] = /#(\d{6})/.exec(before) ?? [];
+  const [, commit = ''] = /mirror ([0-9a-f]+)/.exec(before) ?? [];
+  await call('save_session', { title: 'Two', content: `## Done\n- [x] #${number}\n` });
+  expect(await call('load_context', { since: commit })).toContain(`- done: #${number} (Feed the owl at dusk)`);
+});
+
+test('thousands of changes elsewhere hide none of this project', async () => {
+  const history = await localHistory();
+  const first = await history.commit({ 'n/0.md': note('Zero', 'Text.') }, '2026-01-09T10:00:00Z');
+  const many = Array.from({ length: LIMITS.contextChanges + 100 }, (_, at) => `z/${at}.md`);
+  const elsewhere = many.map((path) => [path, `---\nproject: else/where\n---\n# ${path}\n`]);
+  await history.commit({ ...Object.fromEntries(elsewhere), 'a/1.md': note('One', 'Text.') }, '2026-01-10T10:00:00Z');
+  const { call } = await history.open();
+  const answer = await call('load_context', { project: PROJECT, since: first });
+  expect(answer).toMatch(/1 note changed[\s\S]*new \*\*One\*\*/);
+  expect(answer).not.toContain('not looked at');
+  await history.commit(Object.fromEntries(many.map((path) => [path, null])), '2026-01-11T10:00:00Z');
+  expect(await call('load_context', { project: PROJECT, since: '2026-01-10T12:00Z' })).toMatch(
+    /no change was found since[\s\S]*more changes were not looked at/,
+  );
 });
