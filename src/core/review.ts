@@ -1,7 +1,7 @@
 import { type Candidate, createCandidates } from './candidates.js';
 import { type Document, isAutomatic } from './documents.js';
 import { LIMITS } from './limits.js';
-import { decisionsOf, type Loop, openLoops, type Said } from './loops.js';
+import { closingWords, decisionsOf, type Loop, openLoops, type Said } from './loops.js';
 import type { Pause } from './pause.js';
 import type { ProjectRecord } from './project.js';
 
@@ -44,8 +44,8 @@ export function createReview({ sinceMs, nowMs }: { sinceMs: number; nowMs: numbe
       if (!WORKED_ON.has(kind)) return;
       const own = byProject.get(project) ?? [];
       byProject.set(project, own);
-      // As many as a context looks at: a step is open here where it is open there.
-      if (own.length < LIMITS.contextNotes) own.push(document);
+      // As many as a list of all open steps looks at: what is open longest stands far back.
+      if (own.length < LIMITS.sectionNotes) own.push(document);
     },
 
     async review(records: ProjectRecord[], pause: Pause): Promise<Review> {
@@ -59,10 +59,13 @@ export function createReview({ sinceMs, nowMs }: { sinceMs: number; nowMs: numbe
         if ((oldestFirst.at(-1)?.timeMs ?? 0) >= sinceMs)
           for (const { text, from, timeMs, supersededMs } of decisionsOf(oldestFirst))
             if (timeMs >= sinceMs && supersededMs === null) decisions.push({ text, from, timeMs, project });
+        const late = newestFirst.filter(({ timeMs }) => timeMs >= sinceMs);
+        const lines = late.flatMap(({ digest }) => digest.closed);
+        const worded = closingWords(newestFirst, lines);
+        for (const { id: from, timeMs, digest } of late)
+          for (const line of digest.closed) closed.push({ text: worded(line), from, timeMs, project });
         if (pause.due()) await pause.rest();
       }
-      for (const { id: from, project, timeMs, digest } of recent)
-        for (const text of digest.closed) closed.push({ text, from, timeMs, project });
       const last = new Map([...byProject].map(([project, own]) => [project, own[0]?.timeMs ?? 0]));
       const most = LIMITS.reviewLines;
       return {
@@ -73,7 +76,7 @@ export function createReview({ sinceMs, nowMs }: { sinceMs: number; nowMs: numbe
         }),
         decisions: decisions.sort((a, b) => b.timeMs - a.timeMs).slice(0, most),
         steps: steps.sort((a, b) => a.sinceMs - b.sinceMs).slice(0, most),
-        closed: closed.slice(0, most),
+        closed: closed.sort((a, b) => b.timeMs - a.timeMs).slice(0, most),
         candidates: await candidates.found(nowMs, LIMITS.reviewCandidates, pause),
         quiet: records
           .filter(({ project, status }) => status === 'active' && last.has(project))

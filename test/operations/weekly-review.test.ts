@@ -149,3 +149,23 @@ test('no budget is ever exceeded, whatever the notes', async () => {
     { numRuns: 40 },
   );
 });
+
+test('what is open longest was said before the newest 200 notes; what a number closed is told in its words', async () => {
+  const history = await localHistory();
+  const many = Array.from({ length: 210 }, (_, at) => [`m/${at}.md`, note('acme/app', 20, `# M${at}\n\nText ${at}.`)]);
+  await history.commit(
+    {
+      'old.md': note('acme/app', 90, '# Old\n\n- [ ] Paint the door\n- [ ] Oil the hinge'),
+      ...Object.fromEntries(many),
+    },
+    '2026-01-01T10:00:00Z',
+  );
+  const app = await history.open();
+  const number = /#(\d{6}) \[acme\/app\] Oil the hinge/.exec(await textOf(app, 'memory://review'))?.[1];
+  await app.call('save_session', { title: 'Oiled', content: `- [x] #${number}`, project: 'acme/app' });
+  const answer = await textOf(app, 'memory://review');
+  expect(section(answer, 'Open longest')).toMatch(
+    new RegExp(`^- since ${daysAgo(90)} #\\d{6} \\[acme/app\\] Paint the door$`),
+  );
+  expect(section(answer, 'Closed')).toBe(`- ${daysAgo(0)} [acme/app] #${number} (Oil the hinge)`);
+});
