@@ -89,7 +89,7 @@ export const loadContext = defineOperation({
       ...held.map(({ document, queued }) => ({ ...document, queued })),
       ...found.map((document) => ({ ...document, queued: false })),
     ];
-    const near = own.length > 0 ? value : await relativesHere(named, context);
+    const near = value.parent !== null ? value : await relativesHere(named, context);
     const made = contextOf(own, near.relatives, near.parent);
     const uses = await services.uses.of(made.patterns.map(({ id }) => id));
     const most = input.section === 'patterns' ? LIMITS.contextPatterns : LIMITS.contextOffered;
@@ -192,7 +192,7 @@ function formatSection(answer: ContextAnswer, section: ContextSection, most: num
   );
 }
 
-/** Those of a project that no note speaks of yet: the checkout knows what it is a submodule of. */
+/** Those of a project whose notes, if there are any, name no parent: the checkout knows what it is a submodule of. */
 async function relativesHere(project: string, { services, caller, parent: parentOf }: Context) {
   const parent = (await parentOf(project)) ?? null;
   if (parent === null) return { parent, relatives: [] };

@@ -152,4 +152,7 @@ test('a submodule that nothing is known of yet gets what the repository above it
   const context = await inLib.call('load_context');
   expect(context).toMatch(/^Project `acme\/lib`: nothing remembered yet; this is what related projects know/);
   expect(context).toMatch(/\n- \d{4}-\d{2}-\d{2} \[acme\/shop\] Prices are in cents\n/);
+  // Notes that were written by hand name no parent.
+  commitFiles(repository, { 'n/one.md': '---\nproject: acme/lib\n---\n# By hand\n\nText of it.\n' });
+  expect(await inLib.call('load_context')).toMatch(/1 note\.[\s\S]*\n- [\d-]+ \[acme\/shop\] Prices are in cents\n/);
 });
