@@ -70,9 +70,11 @@ test('prompts name the tools to use, and resume brings the context along', async
     /save_pattern.*Tide tables/,
   );
   for (const { name } of prompts) {
-    const argument = { name: 'project', value: '' };
-    const { completion } = await client.complete({ ref: { type: 'ref/prompt', name }, argument });
-    expect(completion.values, name).toEqual(['sea/tides']);
+    for (const value of ['', 'SEA', 'Tid']) {
+      const argument = { name: 'project', value };
+      const { completion } = await client.complete({ ref: { type: 'ref/prompt', name }, argument });
+      expect(completion.values, `${name} ${value}`).toEqual(['sea/tides']);
+    }
   }
   await expect(client.getPrompt({ name: 'nothing' })).rejects.toThrow(/no such prompt/);
 });

@@ -142,6 +142,8 @@ export async function complete(
   const { value } = await services.reader.read(caller, 'fast', 'fast', async (reading) =>
     what === 'id' ? reading.ids(caller) : (await reading.projects(caller)).map(({ project }) => project),
   );
-  const begun = value.filter((each) => each.startsWith(beginning));
-  return begun.length > 0 ? begun : value.filter((each) => each.includes(beginning));
+  // Projects have small letters, ids any.
+  const small = beginning.toLowerCase();
+  const begun = value.filter((each) => each.toLowerCase().startsWith(small));
+  return begun.length > 0 ? begun : value.filter((each) => each.toLowerCase().includes(small));
 }
