@@ -11,6 +11,17 @@ const EMPTY = `a an the and or of to in on at by for with from as if is it its b
 /** Letters that most endings leave alone, in English and Russian. */
 const STEM_LETTERS = 5;
 
+/** `купить`, `купил`: the letter that changes is among the first five. */
+const SHORT_VERBS = 'взять задать залить купить нанять начать отдать решить сдать снять убрать узнать'
+  .split(' ')
+  .map((verb) => `${verb} ${['л', 'ла', 'ло', 'ли'].map((end) => verb.replace(/ть$/, end)).join(' ')}`);
+/** Verbs that begin otherwise once they are done: `Write the importer`, `Wrote the importer`. */
+const DONE_FORMS = `begin began begun|bring brought|build built|buy bought|choose chose chosen|draw drew drawn|feed fed
+  |find found|get got|give gave given|keep kept|meet met|pay paid|rebuild rebuilt|rewrite rewrote rewritten|run ran|sell sold
+  |send sent|speak spoke spoken|take took taken|teach taught|tell told|write wrote written
+  |найти нашел нашла нашли найден найдена найдено|завести завел завела завели|перевести перевел перевела перевели
+  |провести провел провела провели`;
+
 export interface ReadLine {
   all: Stems;
   /** Of words before `headEnd`. */
@@ -25,6 +36,8 @@ export interface ReadLine {
 
 let letters: Uint8Array | undefined;
 let empty: Set<number> | undefined;
+/** The stem of a verb's other forms. */
+let forms: Map<number, number> | undefined;
 
 /** @param text in lower case */
 export function readLine(text: string, headEnd: number = text.length): ReadLine {
@@ -32,6 +45,7 @@ export function readLine(text: string, headEnd: number = text.length): ReadLine 
     Number(/[\p{L}\p{N}_]/u.test(String.fromCharCode(code))),
   );
   empty ??= new Set(EMPTY.split(/\s+/).map((word) => hashOf(word, 0, word.length)));
+  forms ??= new Map(DONE_FORMS.split('|').concat(SHORT_VERBS).flatMap(formsOf));
   const [all, head, counted, numbers]: number[][] = [[], [], [], []];
   let [one, other] = [0, 0];
   for (let at = 0; at < text.length; at++) {
@@ -51,7 +65,7 @@ export function readLine(text: string, headEnd: number = text.length): ReadLine 
     one = mixed(one, word);
     other = mixed(other ^ word, 0x2545f491);
     if (empty.has(word)) continue;
-    const stem = at - from <= STEM_LETTERS ? word : hashOf(text, from, from + STEM_LETTERS);
+    const stem = forms.get(word) ?? hashOf(text, from, Math.min(at, from + STEM_LETTERS));
     insert(all as number[], stem);
     if (from < headEnd) insert(head as number[], stem);
     if (isDigit(text.charCodeAt(from))) insert(counted as number[], stem);
@@ -64,6 +78,12 @@ export function readLine(text: string, headEnd: number = text.length): ReadLine 
     numbers: numbers as number[],
     name: (one >>> 0) * 2 ** 20 + (other >>> 12),
   };
+}
+
+function formsOf(verb: string): [number, number][] {
+  const [first = '', ...others] = verb.trim().split(/\s+/);
+  const stem = hashOf(first, 0, Math.min(first.length, STEM_LETTERS));
+  return others.map((form) => [hashOf(form, 0, form.length), stem]);
 }
 
 /** How many are in both. */

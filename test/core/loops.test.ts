@@ -19,6 +19,25 @@ test('a step stays open until a later note closes it: the same words, a box, ano
   expect(open('- [ ] Call Ann\n', '- [x] Call Ann\n', '- [ ] Call Ann\n')).toEqual(['Call Ann']);
 });
 
+test.each([
+  ['Write the importer', 'Wrote the importer'],
+  ['Send invoice 7', 'Invoice 7 sent'],
+  ['Buy the domain', 'Bought the domain'],
+  ['Купить домен', 'Купила домен'],
+  ['Найти юриста', 'Нашли юриста'],
+  ['Убрать баннер', 'Баннер убрали'],
+])('%s is closed by %s', (step, done) => {
+  expect(open(`- [ ] ${step}\n`, `## Done\n- ${done}\n`)).toEqual([]);
+});
+
+test.each([
+  ['Купить домен', 'Продлила домен'],
+  ['Write the importer', 'Wrote the exporter'],
+  ['Убрать баннер', 'Баннер оплатили'],
+])('%s is not closed by %s', (step, done) => {
+  expect(open(`- [ ] ${step}\n`, `## Done\n- ${done}\n`)).toEqual([step]);
+});
+
 test('a step is closed by its number, in a box or in a sentence', () => {
   const first = '- [ ] Water the ferns\n';
   const [loop] = openLoops([note('2026-01-10', first)]);
