@@ -3,7 +3,7 @@ import type { Document } from './documents.js';
 import type { Pause } from './pause.js';
 import { firstSentences } from './sentences.js';
 import { type Stems, shared } from './stems.js';
-import { sameThing, stemsOf, type Words, wordsOf } from './words.js';
+import { numbersDiffer, sameThing, stemsOf, type Words, wordsOf } from './words.js';
 
 export const CANDIDATE_TYPES = ['decision', 'fix', 'workflow'] as const;
 
@@ -117,7 +117,8 @@ function candidateOf(
   group: readonly Line[],
   nowMs: number,
 ): { candidate: Candidate; worth: number } | null {
-  const said = group.filter(({ closes }) => !closes);
+  const all = group.filter(({ closes }) => !closes);
+  const said = type === 'decision' ? withoutRevised(all) : all;
   const notes = [...new Map(said.map(({ from }) => [from.id, from])).values()].sort((a, b) => b.timeMs - a.timeMs);
   const newest = said.find(({ from }) => from === notes[0]);
   if (!newest) return null;
@@ -144,6 +145,13 @@ function candidateOf(
   // What nobody ever did is put off rather than repeated, unless several projects need it.
   const putOff = type === 'workflow' && !again && projects.length === 1 ? 0.5 : 1;
   return { candidate, worth: notes.length * projects.length * lately * putOff };
+}
+
+/** A project that first decided on 10 minutes and then on 15 has changed its mind, not said it again. */
+function withoutRevised(lines: readonly Line[]): readonly Line[] {
+  const newest = lines.reduce((a, b) => (b.from.timeMs > a.from.timeMs ? b : a));
+  const words = wordsOf(newest.text);
+  return lines.filter(({ text, from }) => from.project !== newest.from.project || !numbersDiffer(words, wordsOf(text)));
 }
 
 /** A step that was done, and is to be done again: more than once it was, or a slip in the words would do. */

@@ -40,9 +40,14 @@ export function sameThing(a: Words, b: Words): boolean {
   return alikeOne && !onlyNumbersDiffer(a, b);
 }
 
+/** Each has a number that the other has not. */
+export function numbersDiffer(a: Words, b: Words): boolean {
+  return !within(a.numbers, b.numbers) && !within(b.numbers, a.numbers);
+}
+
 /** `step 1 of 3` and `step 2 of 3`; a date that was put off alone makes no other thing. */
 export function onlyNumbersDiffer(a: Words, b: Words): boolean {
-  if (within(a.numbers, b.numbers) || within(b.numbers, a.numbers)) return false;
+  if (!numbersDiffer(a, b)) return false;
   const common = shared(a.letters, b.letters);
   return common / (a.letters.length + b.letters.length - common || 1) >= 0.75;
 }

@@ -84,6 +84,11 @@ test('a decision counts from another day or project on, and not where a later on
   expect(lines(await found([once, elsewhere]))).toEqual(['decision 2 Dates are stored in UTC']);
   const revoked = note('a', '2026-11-10', { decided: ['No longer: dates stored in UTC'] });
   expect(lines(await found([once, again, revoked]))).toEqual(['decision 2 Use tabs']);
+  const holds = (project: string, day: string, minutes: number, why: string) =>
+    note(project, day, { decided: [`Bookings are held for ${minutes} minutes, ${why} asked for it`] });
+  const [first, longer] = [holds('a', '2026-11-01', 10, 'Irina'), holds('a', '2026-11-09', 15, 'Dina')];
+  expect(await found([first, longer])).toEqual([]);
+  expect(lines(await found([first, holds('a', '2026-11-09', 10, 'Dina')]))).toHaveLength(1);
   const checkpoint = { ...again, kind: 'checkpoint' as const };
   expect(await found([once, checkpoint])).toEqual([]);
 });
