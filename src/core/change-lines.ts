@@ -1,6 +1,7 @@
 import type { Changes, NoteChange } from './changes.js';
 import { day, minute } from './format.js';
-import { sentences } from './sentences.js';
+import { sentences, sentencesOf } from './sentences.js';
+import { folded } from './words.js';
 
 /** A line about a changed note, below the line that names it. */
 export interface ChangeLine {
@@ -17,11 +18,12 @@ export function changeLines({ notes }: Changes, chars: number): ChangeLine[] {
   for (const [note, change] of notes.entries()) {
     const worth = 100 - note * 2;
     lines.push({ note, worth, text: named(change, chars) });
+    const said = new Set(sentencesOf(sentences(change.summary, chars)).map(folded));
     const below: [string, number, string[]][] = [
       ['open', 1, change.steps.map(({ id, text }) => `#${id} ${sentences(text, chars)}`)],
       ['decided', 1, change.decisions.map((text) => sentences(text, chars))],
       ['done', 8, change.closed.map((text) => sentences(text, chars))],
-      ['figure', 12, change.facts.map((text) => sentences(text, chars))],
+      ['figure', 12, change.facts.filter((text) => !said.has(folded(text))).map((text) => sentences(text, chars))],
     ];
     for (const [what, less, texts] of below)
       for (const [at, text] of texts.entries())

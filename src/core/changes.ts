@@ -5,7 +5,7 @@ import { MemoryError, toMemoryError } from './errors.js';
 import type { Held } from './held.js';
 import { cleanTime } from './input.js';
 import { LIMITS } from './limits.js';
-import { closingWords, decisionsOf, openLoops } from './loops.js';
+import { closingWords, decisionsOf, latestFacts, openLoops } from './loops.js';
 import { idOfPath, newestFirst } from './paths.js';
 import type { Reading } from './ports.js';
 import type { Consistency } from './reader.js';
@@ -150,18 +150,20 @@ async function nameClosed(reading: Reading, caller: Caller, project: string, not
   for (const note of notes) note.closed = note.closed.map(worded);
 }
 
-/** Changes together: a step that one opened and a later one closed is done, a decision that a later one replaced is none. */
+/** Changes together: a step that one opened and a later one closed is done, a decision or figure that a later one replaced is none. */
 export function inSum(notes: readonly NoteChange[]): NoteChange[] {
-  const oldestFirst = notes.toReversed().map(({ id, timeMs, steps, closed, decisions }) => ({
+  const oldestFirst = notes.toReversed().map(({ id, timeMs, steps, closed, decisions, facts }) => ({
     ...{ id, timeMs },
-    digest: { summary: '', facts: [], nextSteps: steps.map(({ text }) => text), closed, decisions },
+    digest: { summary: '', facts, nextSteps: steps.map(({ text }) => text), closed, decisions },
   }));
   const key = (from: string, text: string) => `${from}\0${text}`;
   const open = new Set(openLoops(oldestFirst).map(({ from, text }) => key(from, text)));
   const standing = decisionsOf(oldestFirst).filter(({ supersededMs }) => supersededMs === null);
   const decided = new Set(standing.map(({ from, text }) => key(from, text)));
+  const figures = new Set(latestFacts(oldestFirst).map(({ from, text }) => key(from, text)));
   return notes.map((note) => ({
     ...note,
+    facts: note.facts.filter((text) => figures.has(key(note.id, text))),
     steps: note.steps.filter(({ text }) => open.has(key(note.id, text))),
     decisions: note.decisions.filter((text) => decided.has(key(note.id, text))),
   }));

@@ -104,9 +104,13 @@ test('changes are told in sum: what one of them opened and a later one closed is
       'n/1.md': dated(
         'One',
         '2026-01-10',
-        '## Next\n- [ ] Water the owl\n- [ ] Comb the yak\n## Decisions\n- Holds last 10 minutes',
+        '## Next\n- [ ] Water the owl\n- [ ] Comb the yak\n## Decisions\n- Holds last 10 minutes\n## Numbers\n- **Bookings a week:** 34',
       ),
-      'n/2.md': dated('Two', '2026-01-11', '## Done\n- Watered the owl\n## Decisions\n- Holds last 15 minutes'),
+      'n/2.md': dated(
+        'Two',
+        '2026-01-11',
+        '## Done\n- Watered the owl\n## Decisions\n- Holds last 15 minutes\n## Numbers\n- **Bookings a week:** 71\n## Summary\nThe move cost **$38**.',
+      ),
     },
     '2026-01-11T10:00:00Z',
   );
@@ -115,7 +119,9 @@ test('changes are told in sum: what one of them opened and a later one closed is
   expect(answer).toMatch(/- open: #\d{6} Comb the yak/);
   expect(answer).toContain('- done: Watered the owl');
   expect(answer).toContain('- decided: Holds last 15 minutes');
-  expect(answer).not.toMatch(/open: #\d{6} Water the owl|10 minutes/);
+  expect(answer).toContain('- figure: Bookings a week: 71');
+  expect(answer).not.toMatch(/open: #\d{6} Water the owl|10 minutes|week: 34/);
+  expect(answer.split('The move cost')).toHaveLength(2);
 });
 
 test('what is closed by its number is told in its words', async () => {
