@@ -34,6 +34,13 @@ const REPLACES =
  * saying that it is done in much the same words, by a checked box, or by its number. Said again it is the same step.
  */
 export function openLoops(oldestFirst: readonly Note[]): Loop[] {
+  const loops = createLoops();
+  for (const each of oldestFirst) loops.add(each);
+  return loops.open();
+}
+
+/** The same, note by note, oldest first: thousands take a while, and others want their turns. */
+export function createLoops() {
   type Entry = Omit<Loop, 'id'> & { words: Words; texts: string[] };
   const open = new Map<number, Entry>();
   const index = createLineIndex<Entry>();
@@ -41,7 +48,7 @@ export function openLoops(oldestFirst: readonly Note[]): Loop[] {
     open.delete(entry.words.name);
     index.remove(entry);
   };
-  for (const { id: from, timeMs, digest } of oldestFirst) {
+  const add = ({ id: from, timeMs, digest }: Note) => {
     const { nextSteps, closed = [] } = digest;
     for (const text of closed) {
       for (const entry of numbered(text, open)) drop(entry);
@@ -58,15 +65,17 @@ export function openLoops(oldestFirst: readonly Note[]): Loop[] {
       for (const each of again) drop(each);
       const sinceMs = Math.min(timeMs, ...again.map((each) => each.sinceMs));
       // Whoever was shown it in other words closes it by the number that it had then.
-      const texts = [text, ...again.flatMap((each) => each.texts)];
+      const texts = [...new Set([text, ...again.flatMap((each) => each.texts)])];
       const entry = { text, from, timeMs, sinceMs, words, texts };
       const same = open.get(words.name);
       if (same) drop(same);
       open.set(words.name, entry);
       index.add(entry);
     }
-  }
-  return [...open.values()].map(({ words: _, texts: __, ...loop }) => ({ id: lineId(loop.text), ...loop }));
+  };
+  const steps = () =>
+    [...open.values()].map(({ words: _, texts: __, ...loop }): Loop => ({ id: lineId(loop.text), ...loop }));
+  return { add, open: steps };
 }
 
 function numbered<T extends { texts: string[] }>(text: string, open: Map<unknown, T>): T[] {

@@ -1,7 +1,7 @@
 import { type Candidate, createCandidates } from './candidates.js';
 import { type Document, isAutomatic } from './documents.js';
 import { LIMITS } from './limits.js';
-import { closingWords, decisionsOf, type Loop, openLoops, type Said } from './loops.js';
+import { closingWords, createLoops, decisionsOf, type Loop, type Said } from './loops.js';
 import type { Pause } from './pause.js';
 import type { ProjectRecord } from './project.js';
 
@@ -54,8 +54,12 @@ export function createReview({ sinceMs, nowMs }: { sinceMs: number; nowMs: numbe
       const closed: Of<Said>[] = [];
       for (const [project, newestFirst] of byProject) {
         const oldestFirst = newestFirst.toSorted((a, b) => a.timeMs - b.timeMs);
-        for (const step of openLoops(oldestFirst)) steps.push({ ...step, project });
-        if (pause.due()) await pause.rest();
+        const loops = createLoops();
+        for (const each of oldestFirst) {
+          loops.add(each);
+          if (pause.due()) await pause.rest();
+        }
+        for (const step of loops.open()) steps.push({ ...step, project });
         if ((oldestFirst.at(-1)?.timeMs ?? 0) >= sinceMs)
           for (const { text, from, timeMs, supersededMs } of decisionsOf(oldestFirst))
             if (timeMs >= sinceMs && supersededMs === null) decisions.push({ text, from, timeMs, project });
