@@ -49,6 +49,8 @@ const SECTIONS: [Section, RegExp][] = [
 
 /** `**Status:** live for all but one`, where it says more than a colour. */
 const STANDING = /^(?:goal|status|result|tl;?dr|summary|цель|статус|итог|результат)\s*:\s*\S.{24,}/iu;
+/** A decision within the text. What `Решение:` says may be a solution: then it is told as what mended something. */
+const DECIDED = /^(?:decision|decided|we decided|agreed|решили|решено|договорились|решение)\s*:\s*(\S.{7,})/isu;
 /** `Closes #482193`: an open step by the number that it was shown with. */
 const CLOSES =
   /(?<!\p{L})(?:clos(?:es|ed)|done|fix(?:es|ed)|закры\p{L}+|сделан\p{L}*|готов\p{L}*)[^#\n]{0,20}#\d{6}(?!\d)/iu;
@@ -71,10 +73,16 @@ export function digestOf(body: string, given: Partial<Digest> = {}): Digest {
   const facts: Fact[] = [];
   let [section, heading]: [Section, string] = ['other', ''];
   let parents: string[] = [];
+  const labelled: string[] = [];
   for (const block of blocks) {
     if (block.kind === 'heading') {
       [section, heading] = [sectionOf(block.text), block.text];
       parents = [];
+      continue;
+    }
+    const decided = 'text' in block && section !== 'decided' ? DECIDED.exec(block.text)?.[1] : undefined;
+    if (decided !== undefined) {
+      labelled.push(firstSentences(decided, SUMMARY_CHARS));
       continue;
     }
     if (block.kind === 'item') {
@@ -88,6 +96,8 @@ export function digestOf(body: string, given: Partial<Digest> = {}): Digest {
     if (section !== 'next' && section !== 'decided' && section !== 'done') facts.push(...factsOf(block, heading));
   }
   const fixes = fixesOf(blocks);
+  const mends = (text: string) => fixes.some(({ fix }) => text.startsWith(fix.slice(0, 40)));
+  found.decisions.push(...labelled.filter((text) => !mends(text)));
   return {
     summary: given.summary || summaries.summary || summaries.happened || summaries.other || '',
     decisions: (given.decisions?.length ? given.decisions : found.decisions).slice(0, MOST.decisions),

@@ -23,6 +23,9 @@ const MOST_CELLS = 12;
 const DONE = /^(?:✅|☑|✔|✓|🎉)/u;
 const DROPPED = /^(?:❌|🚫|✖|⛔)/u;
 const OPEN = /^(?:⏳|⌛|🔄|🔁|☐|🔲|⬜|🔜|🚧|📌|➡|▶|TODO\b|TBD\b)/u;
+/** A checklist without bullets; several marks in one line explain what they mean. */
+const BARE =
+  /^(?:[✅☑✔❌⏳⌛🔄☐🔲⬜🔜🚧]\ufe0f?|(?:TODO|TBD):)\s*(?=[\p{L}\p{N}*_`~"«(])(?!.*[✅☑✔❌⏳⌛🔄☐🔲⬜🔜🚧])/u;
 /** `~~Buy the app~~`, `~~Buy the app~~ — too dear`; `~~Buy the app~~ Rent it` says something else instead. */
 const STRUCK = /^~~[^~]+~~\s*(?:$|[—–.,:;()✅✔❌-](?!>))/u;
 const ITEM = /^(\s*)(?:[-*+•]|\d{1,3}[.)])\s+(?:\[(.)\]\s*)?(\S.*)$/u;
@@ -60,6 +63,9 @@ export function blocksOf(body: string): Block[] {
       const mark = markOf(rest);
       // Nobody takes the trouble to tick what was struck out.
       item = { lines: [rest], mark: box === undefined || mark === 'dropped' ? mark : markOfBox(box), depth };
+    } else if (BARE.test(text)) {
+      end();
+      item = { lines: [text], mark: markOf(text), depth: 0 };
     } else if (item && /^\s{2,}/.test(line)) item.lines.push(text);
     else {
       if (item || table.length > 0) end();

@@ -70,6 +70,45 @@ test('what is struck out is dropped, whatever is said of it; what takes its plac
   });
 });
 
+test('a checklist without bullets is one, an explanation of its marks and a cheer are not', () => {
+  const { nextSteps, closed, summary, facts } = digestOf(`# Day 3
+
+✅ Adapter for old sessions written
+⏳ Shadow traffic: waiting for ops, **7 days**
+❌ PayPal: dropped, only 4 % of sales
+TODO: ask legal about refunds
+
+✅ done, ⏳ waiting, ❌ dropped
+
+🎉 The pilot is live in all of the four salons, and everybody was there to see it.
+`);
+  expect(nextSteps).toEqual(['Shadow traffic: waiting for ops, 7 days', 'ask legal about refunds']);
+  expect(closed).toEqual(['Adapter for old sessions written', 'PayPal: dropped, only 4 % of sales']);
+  expect(summary).toMatch(/^The pilot is live/);
+  expect(facts).toEqual([]);
+});
+
+test('a decision within the text is one; a solution is what mended something', () => {
+  const text = `# Day 3
+
+We looked at the queue.
+
+**Decision:** Postgres instead of Redis streams for order events.
+
+**Решение:** берём один сервер на двоих.
+
+- Договорились: отчёт по понедельникам
+`;
+  expect(digestOf(text).decisions).toEqual([
+    'Postgres instead of Redis streams for order events.',
+    'берём один сервер на двоих.',
+    'отчёт по понедельникам',
+  ]);
+  const mended = digestOf('**Проблема:** бот подтвердил обоим\n\n**Решение:** уникальный индекс на слот и мастера\n');
+  expect(mended.fixes).toHaveLength(1);
+  expect(mended.decisions).toEqual([]);
+});
+
 test('a list of 120 boxes has 120 steps', () => {
   const boxes = Array.from({ length: 120 }, (_, at) => `- [ ] plant tree ${at}\n- [x] dig hole ${at}\n`);
   const { nextSteps, closed } = digestOf(boxes.join(''));
