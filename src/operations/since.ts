@@ -34,6 +34,12 @@ export async function checkpointNamed(
 ): Promise<Checkpoint | null> {
   const given = since.trim();
   if (/^[0-9a-f]{7,64}$|^\d{4}-\d{2}-\d{2}(?:[T ].*)?$/i.test(given)) return null;
+  if (given === '')
+    throw new MemoryError(
+      'invalid_input',
+      '`since` is empty.',
+      'Give a commit, a date or the id of a checkpoint, or leave it out for all of the context.',
+    );
   const id = plainId(given);
   const held = await services.held.get(caller, id);
   const read = (reading: Reading) => checkpointIn(reading, caller, id);

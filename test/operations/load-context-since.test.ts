@@ -75,6 +75,7 @@ test('a note that waits, and one of somebody else’s that may not be seen', asy
 });
 
 test.each([
+  ['  ', /`since` is empty\. Give a commit, a date or the id of a checkpoint/],
   ['2999-01-01', /`since` lies in the future/],
   ['0123456789abcdef', /0123456789abcdef[\s\S]*Take the commit that an earlier answer named, or a date/],
   ['yesterday', /`since` is neither a date that exists nor the id of a commit/],
