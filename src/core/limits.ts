@@ -44,7 +44,7 @@ export const LIMITS = {
   // The context of a project: notes whose steps and decisions are followed, patterns, relatives and notes of theirs.
   contextNotes: 200,
   /** The same where one section is asked for: steps stay open for long. */
-  sectionNotes: 3_000,
+  sectionNotes: 1_000,
   contextPatterns: 500,
   /** Patterns that are offered. */
   contextOffered: 6,

@@ -1,6 +1,6 @@
 import type { Document } from './documents.js';
 import { type Stems, shared, within } from './stems.js';
-import { createLineIndex, lineId, onlyNumbersDiffer, sameThing, type Words, wordsOf } from './words.js';
+import { createLineIndex, lineId, onlyNumbersDiffer, sameStep, type Words, wordsOf } from './words.js';
 
 type Note = Pick<Document, 'id' | 'timeMs' | 'digest'>;
 
@@ -53,11 +53,11 @@ export function createLoops() {
     for (const text of closed) {
       for (const entry of numbered(text, open)) drop(entry);
       const words = wordsOf(text);
-      for (const entry of index.near(words)) if (sameThing(words, entry.words)) drop(entry);
+      for (const entry of index.near(words)) if (sameStep(words, entry.words)) drop(entry);
     }
     for (const text of nextSteps) {
       const words = wordsOf(text);
-      const near = index.near(words).filter((entry) => sameThing(words, entry.words));
+      const near = index.near(words).filter((entry) => sameStep(words, entry.words));
       const [nearest] = [...numbered(text, open), ...near];
       // Two steps of one note are two, however alike. Of earlier ones this is the nearest, and each that says no more.
       const known = near.filter((entry) => within(entry.words.all, words.all));
@@ -118,7 +118,7 @@ export function decisionsOf(oldestFirst: readonly Note[]): Decision[] {
       // A decision that is struck out, or said to be off, in a later note.
       if (!text.startsWith('~~') && !REPLACES.test(text)) continue;
       const words = wordsOf(text);
-      for (const each of earlier(words)) if (sameThing(words, each.words)) each.supersededMs = timeMs;
+      for (const each of earlier(words)) if (sameStep(words, each.words)) each.supersededMs = timeMs;
     }
     for (const text of digest.decisions) {
       const words = wordsOf(text);

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { Lru } from './lru.js';
-import { type ReadLine, readLine, type Stems, shared, within } from './stems.js';
+import { type ReadLine, readLine, type Stems, shared, together, within } from './stems.js';
 
 /** What two lines are compared by: the beginnings of their words, which endings do not change. */
 export interface Words extends Omit<ReadLine, 'head'> {
   /** Of what stands before the first dash, comma, bracket or colon: what it is about, without dates and names. */
   head: Stems;
-  /** The line's number, once somebody has asked for it. */
+  line: string;
+  /** The line's number, what it names, and its words in their order: once somebody has asked for it. */
   id?: string;
+  names?: Stems;
+  order?: Stems;
 }
 
 /** A project's lines are compared whenever its context is loaded. */
@@ -17,11 +20,12 @@ export function wordsOf(line: string): Words {
   const found = known.get(line);
   if (found) return found;
   const text = readable(line);
-  const head = /^(.{8,}?)(?:\s[—–-]\s|[,;:(])/u.exec(text)?.[1];
-  const read = readLine(text, head?.length);
-  known.set(line, read);
-  return read;
+  const words = { ...readLine(text, headOf(text)), line };
+  known.set(line, words);
+  return words;
 }
+
+const headOf = (text: string): number | undefined => /^(.{8,}?)(?:\s[—–-]\s|[,;:(])/u.exec(text)?.[1]?.length;
 
 /** The beginnings of a line's words. */
 export function stemsOf(line: string): Stems {
@@ -37,7 +41,53 @@ function readable(line: string): string {
 /** Whether two lines speak of one thing: `Snow the roof` and `The roof is snowed, at last`. Never by one word alone. */
 export function sameThing(a: Words, b: Words): boolean {
   const alikeOne = alike(a.all, b.all) || alike(a.head, b.head) || alike(a.head, b.all) || alike(a.all, b.head);
-  return alikeOne && !onlyNumbersDiffer(a, b);
+  return alikeOne && !onlyNumbersDiffer(a, b) && !namesDiffer(a, b);
+}
+
+/** The same where a mistake costs a step: no word of the one stands in the other's place. */
+export function sameStep(a: Words, b: Words): boolean {
+  return sameThing(a, b) && !otherWord(a, b);
+}
+
+/** `Deploy to Berlin` and `Deploy to Dublin`, `MEMORY_HOME` and `MEMORY_REPO`: each names what the other does not. */
+function namesDiffer(a: Words, b: Words): boolean {
+  const [one, other] = [namesOf(a), namesOf(b)];
+  return !within(one, other) && !within(other, one);
+}
+
+/** What has a capital within the head, and identifiers, which are only themselves. */
+function namesOf(words: Words): Stems {
+  if (words.names) return words.names;
+  const head = words.line.slice(0, headOf(words.line));
+  const capital = [...head.matchAll(/(?<=[\p{L}\p{N},;:)]\s)\p{Lu}\p{L}+/gu)].map(([name]) => name);
+  const exact = [...head.matchAll(/[\p{L}\p{N}_.]+/gu)]
+    .map(([word]) => word)
+    .filter((word) => /_|\p{Ll}\p{Lu}|\p{L}\.\p{L}{2}/u.test(word));
+  const whole = exact.map((word) => readLine(word.toLowerCase()).name);
+  words.names = together([...capital.filter((name) => !DATES.test(name)).map(stemsOf), whole]);
+  return words.names;
+}
+
+/** A date that was put off makes no other thing. */
+const DATES =
+  /^(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|(?:jan|febr)uary|march|april|august|(?:septem|octo|novem|decem)ber|q[1-4])$/iu;
+
+/** The same words in the same order, but for one that is another: `Check the prices before the export`, and the stock. */
+function otherWord(a: Words, b: Words): boolean {
+  const [one, other] = [orderOf(a), orderOf(b)];
+  // The first word is what is done, which may be said in another form.
+  if (one.length !== other.length || one.length < 3 || one[0] !== other[0]) return false;
+  return one.filter((stem, at) => stem !== other[at]).length === 1;
+}
+
+/** Of the head, where that says enough. */
+function orderOf(words: Words): Stems {
+  if (words.order) return words.order;
+  const inOrder = (some: string) =>
+    [...readable(some).matchAll(/\p{L}[\p{L}\p{N}_]*/gu)].flatMap(([word]) => (DATES.test(word) ? [] : stemsOf(word)));
+  const head = inOrder(words.line.slice(0, headOf(words.line)));
+  words.order = head.length < 3 ? inOrder(words.line) : head;
+  return words.order;
 }
 
 /** Each has a number that the other has not. */
