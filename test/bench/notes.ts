@@ -84,8 +84,11 @@ function words(random: () => number) {
   return { pick, name, sentence, capital };
 }
 
-/** About 3 KB of body, and its title. */
-export function noteBody(seed: number): { title: string; body: string } {
+/** Then a body has about 3 KB. */
+const TOLD_CHARS = 1_350;
+
+/** A body and its title. `toldChars`: what is told before code, decisions and next steps. */
+export function noteBody(seed: number, toldChars = TOLD_CHARS): { title: string; body: string } {
   const random = randomFrom(seed);
   const { pick, name, sentence, capital } = words(random);
   const some = (least: number, most: number, make: () => string) =>
@@ -94,7 +97,7 @@ export function noteBody(seed: number): { title: string; body: string } {
   const paragraphs: string[] = [];
   const decided = some(2, 4, () => `- ${sentence()}`);
   const next = some(2, 4, () => `- [${random() < 0.3 ? 'x' : ' '}] ${sentence()}`);
-  while (paragraphs.join('').length < 1_350) paragraphs.push(some(2, 4, sentence).join(' '));
+  while (paragraphs.join('').length < toldChars) paragraphs.push(some(2, 4, sentence).join(' '));
   const code = ['```ts', `export function ${pick(ENGLISH)}${capital(pick(ENGLISH))}() {`, `  return ${pick(ENGLISH)};`];
   const body = [
     `# ${title}\n\n${sentence()} ${sentence()}`,
@@ -107,8 +110,12 @@ export function noteBody(seed: number): { title: string; body: string } {
 }
 
 /** The n-th of `total` sessions; they end yesterday and are some hours apart. The first projects have more than the last. */
-export function generateNote(index: number, total: number, projects = PROJECTS, parent?: string): GeneratedNote {
-  const { title, body } = noteBody(index + 1);
+export function generateNote(
+  index: number,
+  total: number,
+  { projects = PROJECTS, parent, toldChars }: { projects?: string[]; parent?: string; toldChars?: number } = {},
+): GeneratedNote {
+  const { title, body } = noteBody(index + 1, toldChars);
   const random = randomFrom(index + 7_000_003);
   const project = projects[Math.floor(random() ** 1.5 * projects.length)] as string;
   const timeMs = LAST_MS - (total - index) * 3 * 3_600_000 + Math.floor(random() * 3_000_000);

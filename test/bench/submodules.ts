@@ -24,7 +24,9 @@ export async function measureSubmodules(folder: string, size: number, rounds: nu
     for (const [name, environment] of mirrors) {
       const home = join(folder, name as string);
       mkdirSync(home, { recursive: true });
-      await makeRepository(join(home, 'origin.git'), size, (index) => generateNote(index, size, SUBMODULES, PARENT));
+      await makeRepository(join(home, 'origin.git'), size, (index) =>
+        generateNote(index, size, { projects: SUBMODULES, parent: PARENT }),
+      );
       lines.push(await row(name as string, { MEMORY_HOME: home, ...(environment as object) }, rounds));
     }
     if (!url) lines.push('Postgres: none found (set DATABASE_URL)');

@@ -34,6 +34,8 @@ const embedder: Embedder = {
 };
 
 const ASKED = 200;
+/** Of each note: then it has six passages. */
+const TOLD_CHARS = 400;
 
 /** How fast search_memory answers over so many generated notes with synthetic vectors: the whole tool, on both mirrors. */
 export async function measureSpeed(size: number): Promise<string> {
@@ -96,7 +98,7 @@ async function fill(mirror: Mirror, size: number): Promise<number> {
   let passages = 0;
   for (let from = 0; from < size; from += 200) {
     const documents = Array.from({ length: Math.min(200, size - from) }, (_, at) => {
-      const { path, text, timeMs } = generateNote(from + at, size);
+      const { path, text, timeMs } = generateNote(from + at, size, { toldChars: TOLD_CHARS });
       const content = Buffer.from(text);
       const blob = objectId('blob', content, 'sha1');
       live.push({ path, blob });
