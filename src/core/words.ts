@@ -153,21 +153,26 @@ export function createLineIndex<T extends { words: Words }>() {
     },
     /** Those with two of its words in common, of the rarest ones, or the only one; the most first. */
     near({ all }: Words): T[] {
-      const having = all.flatMap((word) => [byWord.get(word) ?? []]).filter(({ length }) => length > 0);
-      const rarest = having.length <= RAREST ? having : having.sort((a, b) => a.length - b.length).slice(0, RAREST);
+      const having: number[][] = [];
+      for (const word of all) {
+        const some = byWord.get(word);
+        if (some) having.push(some);
+      }
+      if (having.length > RAREST) having.sort((a, b) => a.length - b.length).splice(RAREST);
       const found: number[] = [];
-      for (const some of rarest)
+      for (const some of having)
         for (const number of some) {
           if (met[number] === 0) found.push(number);
           met[number] = (met[number] as number) + 1;
         }
-      const enough = found.filter((number) => {
-        const alone = all.length === 1 && lines[number]?.words.all.length === 1;
-        return lines[number] !== undefined && ((met[number] as number) >= 2 || alone);
-      });
-      const most = enough.sort((a, b) => (met[b] as number) - (met[a] as number)).slice(0, NEAREST);
-      for (const number of found) met[number] = 0;
-      return most.map((number) => lines[number] as T);
+      const byCommon: T[][] = Array.from({ length: RAREST + 1 }, () => []);
+      for (const number of found) {
+        const common = met[number] as number;
+        met[number] = 0;
+        const line = common >= 2 || all.length === 1 ? lines[number] : undefined;
+        if (line && (common >= 2 || line.words.all.length === 1)) byCommon[common]?.push(line);
+      }
+      return byCommon.toReversed().flat().slice(0, NEAREST);
     },
   };
 }
