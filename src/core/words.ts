@@ -126,7 +126,7 @@ export function lineId(line: string): string {
 
 /** Of a long line, and of all lines like it: what is the same thing shares most of its words, rare ones too. */
 const RAREST = 8;
-const NEAREST = 12;
+const NEAREST = 8;
 
 /** Lines by their words, so that few are compared with each other. */
 export function createLineIndex<T extends { words: Words }>() {
