@@ -107,7 +107,7 @@ export function createMerging({ origin, ask, standingAt, refuseLeftOut }: Mergin
       await withoutSecrets(pending, { ...otherFields(sent.data), ...data }),
       [pattern.text, draft.body],
     );
-    if (merged.body.length > LIMITS.contentBytes)
+    if (Buffer.byteLength(merged.body) > LIMITS.contentBytes)
       throw new MemoryError(
         'refused',
         `With this the pattern would be longer than ${LIMITS.contentBytes} bytes. Nothing was saved.`,
