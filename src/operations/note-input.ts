@@ -4,6 +4,9 @@ import { LIMITS } from '../core/limits.js';
 import { redact } from '../core/redact.js';
 import type { Context } from './operation.js';
 
+/** White space, and marks of no width, alone are nothing that anybody could read. */
+const VISIBLE = /[^\p{Cc}\p{Cf}\p{Z}]/u;
+
 /**
  * What every save checks: the name of the note (the argument `named`) and its text. Throws `invalid_input`; `instead` says what
  * to do with a text that is longer than `mostBytes`.
@@ -17,10 +20,11 @@ export function cleanNote(
 ): { title: string; body: string } {
   const title = cleanLine(named, name);
   const body = cleanText('content', content);
-  if (title === '' || body.trim() === '')
+  const empty = [title, body].findIndex((text) => !VISIBLE.test(text));
+  if (empty >= 0)
     throw new MemoryError(
       'invalid_input',
-      `\`${title === '' ? named : 'content'}\` is empty. Nothing was saved.`,
+      `\`${empty === 0 ? named : 'content'}\` is empty. Nothing was saved.`,
       'Give it some text.',
     );
   const bytes = Buffer.byteLength(body);

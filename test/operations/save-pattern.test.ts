@@ -224,6 +224,7 @@ test('bad input gets a sentence, and nothing is saved', async () => {
   const before = app.commits();
   const fail = (more: Record<string, unknown>) => app.fail('save_pattern', { ...retry, ...more });
   expect(await fail({ name: ' \n ' })).toMatch(/`name` is empty\. Nothing was saved/);
+  expect(await fail({ name: '\u200b\u200e\u00a0' })).toMatch(/`name` is empty\. Nothing was saved/);
   expect(await fail({ type: ' ' })).toMatch(/`type` is empty\. Nothing was saved/);
   expect(await fail({ content: ' \n' })).toMatch(/`content` is empty\. Nothing was saved/);
   expect(await fail({ content: 'x'.repeat(100_000) })).toMatch(/100000 bytes; at most 32768[\s\S]*as a session/);
