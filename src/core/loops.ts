@@ -1,6 +1,6 @@
 import type { Document } from './documents.js';
 import { type Stems, shared, within } from './stems.js';
-import { createLineIndex, lineId, onlyNumbersDiffer, sameStep, type Words, wordsOf } from './words.js';
+import { closes, createLineIndex, lineId, onlyNumbersDiffer, sameStep, type Words, wordsOf } from './words.js';
 
 type Note = Pick<Document, 'id' | 'timeMs' | 'digest'>;
 
@@ -53,7 +53,7 @@ export function createLoops() {
     for (const text of closed) {
       for (const entry of numbered(text, open)) drop(entry);
       const words = wordsOf(text);
-      for (const entry of index.near(words)) if (sameStep(words, entry.words)) drop(entry);
+      for (const entry of index.near(words)) if (closes(words, entry.words)) drop(entry);
     }
     for (const text of nextSteps) {
       const words = wordsOf(text);

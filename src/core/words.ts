@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Lru } from './lru.js';
-import { type ReadLine, readLine, type Stems, shared, together, within } from './stems.js';
+import { type ReadLine, readLine, type Stems, shared, within } from './stems.js';
 
 /** What two lines are compared by: the beginnings of their words, which endings do not change. */
 export interface Words extends Omit<ReadLine, 'head'> {
@@ -9,8 +9,14 @@ export interface Words extends Omit<ReadLine, 'head'> {
   line: string;
   /** The line's number, what it names, and its words in their order: once somebody has asked for it. */
   id?: string;
-  names?: Stems;
-  order?: Stems;
+  names?: readonly Word[];
+  order?: readonly Word[];
+}
+
+interface Word {
+  stem: number;
+  /** In lower case; null: it has no other forms. */
+  text: string | null;
 }
 
 /** A project's lines are compared whenever its context is loaded. */
@@ -49,46 +55,96 @@ export function sameStep(a: Words, b: Words): boolean {
   return sameThing(a, b) && !otherWord(a, b);
 }
 
+/** The same where the first says what was done: `Did not write the importer` closes nothing. */
+export function closes(done: Words, step: Words): boolean {
+  return sameStep(done, step) && (!NOT_DONE.test(done.line) || NOT_DONE.test(step.line));
+}
+
+const NOT_DONE =
+  /^(?:\S+\s+){0,2}(?:not|never|cannot|\p{L}+n['’]t|не)\s|(?<!\p{L})(?:not yet|(?:ещё|еще|пока) не)(?!\p{L})/iu;
+
 /** `Deploy to Berlin` and `Deploy to Dublin`, `MEMORY_HOME` and `MEMORY_REPO`: each names what the other does not. */
 function namesDiffer(a: Words, b: Words): boolean {
   const [one, other] = [namesOf(a), namesOf(b)];
-  return !within(one, other) && !within(other, one);
+  return without(one, other).length > 0 && without(other, one).length > 0;
 }
 
 /** What has a capital within the head, and identifiers, which are only themselves. */
-function namesOf(words: Words): Stems {
+function namesOf(words: Words): readonly Word[] {
   if (words.names) return words.names;
   const head = words.line.slice(0, headOf(words.line));
-  const capital = [...head.matchAll(/(?<=[\p{L}\p{N},;:)]\s)\p{Lu}\p{L}+/gu)].map(([name]) => name);
-  const exact = [...head.matchAll(/[\p{L}\p{N}_.]+/gu)]
+  const capital = [...head.matchAll(/(?<=[\p{L}\p{N},;:)]\s)\p{Lu}(?:\p{L}+|\d)/gu)].map(([name]) => name);
+  const which = [...head.matchAll(WHICH)].map(([, name = '']) => name);
+  const exact = [...head.matchAll(/\p{Lu}{2,}-\d+|#\d{1,5}(?!\d)|[\p{L}\p{N}_.]+/gu)]
     .map(([word]) => word)
-    .filter((word) => /_|\p{Ll}\p{Lu}|\p{L}\.\p{L}{2}/u.test(word));
-  const whole = exact.map((word) => readLine(word.toLowerCase()).name);
-  words.names = together([...capital.filter((name) => !DATES.test(name)).map(stemsOf), whole]);
+    .filter((word) => /_|\p{Ll}\p{Lu}|\p{L}\.\p{L}{2}|^#|-/u.test(word));
+  words.names = [
+    ...[...capital.filter((name) => !DATES.test(name)), ...which].flatMap((name) => formed(name.toLowerCase())),
+    ...exact.map((word) => ({ stem: readLine(word.toLowerCase()).name, text: null })),
+  ];
   return words.names;
 }
 
 /** A date that was put off makes no other thing. */
 const DATES =
   /^(?:(?:mon|tues?|wednes|thurs?|fri|satur|sun)(?:day)?|jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec|(?:jan|febr)uary|march|april|august|(?:septem|octo|novem|decem)ber|q[1-4])$/iu;
+/** But `the March invoice`, `the report for Q2` is which one it is. */
+const WHICH = /\b(?:the|for|of) (?!\p{L}+day\b)(\p{Lu}[\p{L}\d]+)(?![\p{L}\d]| \d)/gu;
 
-/** The same words in the same order, but for one that is another: `Check the prices before the export`, and the stock. */
-function otherWord(a: Words, b: Words): boolean {
-  const [one, other] = [orderOf(a), orderOf(b)];
-  // The first word is what is done, which may be said in another form.
-  if (one.length !== other.length || one.length < 3 || one[0] !== other[0]) return false;
-  return one.filter((stem, at) => stem !== other[at]).length === 1;
+/** The same words, but for one that is another: `Check the prices before the export`, and the stock. */
+function otherWord(a: Words, step: Words): boolean {
+  const [one, other] = [orderOf(a), orderOf(step)];
+  if (Math.min(one.length, other.length) < 3) return false;
+  const [said, ...more] = butFirst(without(one, other), one);
+  const [asked, ...others] = butFirst(without(other, one), other);
+  if (!said || !asked || more.length + others.length > 0 || asked === other[0]) return false;
+  // What is said in another language may be the same word.
+  return isRussian(said) === isRussian(asked);
 }
+
+/** A step's first word is what is done, which may be said in other words, or not at all: `Fix it`, `it works`. */
+const butFirst = (some: readonly Word[], [first]: readonly Word[]) =>
+  some.length > 1 ? some.filter((word) => word !== first) : some;
 
 /** Of the head, where that says enough. */
-function orderOf(words: Words): Stems {
+function orderOf(words: Words): readonly Word[] {
   if (words.order) return words.order;
-  const inOrder = (some: string) =>
-    [...readable(some).matchAll(/\p{L}[\p{L}\p{N}_]*/gu)].flatMap(([word]) => (DATES.test(word) ? [] : stemsOf(word)));
-  const head = inOrder(words.line.slice(0, headOf(words.line)));
-  words.order = head.length < 3 ? inOrder(words.line) : head;
+  const head = wordsIn(words.line.slice(0, headOf(words.line)));
+  words.order = head.length < 3 ? wordsIn(words.line) : head;
   return words.order;
 }
+
+/** Those that say something, in their order. */
+const wordsIn = (some: string): Word[] =>
+  [...readable(some.toLowerCase()).matchAll(/\p{L}[\p{L}\p{N}_]*/gu)].flatMap(([text]) =>
+    DATES.test(text) ? [] : formed(text),
+  );
+
+const formed = (text: string): Word[] => stemsOf(text).map((stem) => ({ stem, text }));
+
+const CYRILLIC = /\p{Script=Cyrillic}/u;
+const isRussian = ({ text }: Word) => CYRILLIC.test(text ?? '');
+
+/** Those that the others lack, in any form. */
+function without(some: readonly Word[], others: readonly Word[]): Word[] {
+  return some.filter((a) => !others.some((b) => a.stem === b.stem || formsOfOne(a.text, b.text)));
+}
+
+/** `Fix` and `fixed`, `базу` and `база`: words of so few letters that their stem has the ending in it. */
+function formsOfOne(a: string | null, b: string | null): boolean {
+  if (!a || !b || Math.min(a.length, b.length) > 5) return false;
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  const [one, other] = [a.slice(at), b.slice(at)];
+  if (at < 3) return false;
+  if (CYRILLIC.test(a))
+    return one.length <= 3 && other.length <= 3 && RUSSIAN_ENDING.test(one) && RUSSIAN_ENDING.test(other);
+  return ENGLISH_ENDING.test(one + other) && (one === '' || other === '');
+}
+
+const ENGLISH_ENDING = /^(?:e?s|e?d|[bgmnpt]?ed|[bgmnpt]?ing)$/u;
+/** Of nouns. */
+const RUSSIAN_ENDING = /^(?:[аяыиуюеойь]|о[йм]|е[йм]|ам|ями?|ами?|ах|ях|ов|ев)?$/u;
 
 /** Each has a number that the other has not. */
 export function numbersDiffer(a: Words, b: Words): boolean {

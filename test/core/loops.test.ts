@@ -30,6 +30,19 @@ test.each([
   ['Send the contract to Anna on Monday', 'Sent the contract to Anna, Tuesday'],
   ['Set `MEMORY_HOME` in the service file', 'Set MEMORY_HOME in the service file of staging'],
   ['Проверить остатки перед выгрузкой', 'Проверили остатки перед выгрузкой'],
+  ['Fix flaky test in checkout', 'Fixed the flaky checkout test'],
+  ['Find out why the worker leaks', 'Found why the worker leaks, and fixed it'],
+  ['Move the cart service to Go', 'Cart service moved to Go'],
+  ['Pay the March invoice', 'Paid the March invoice'],
+  ['Prepare the deck for Monday', 'Prepared the deck for Tuesday'],
+  ['Close ticket OPS-114', 'OPS-114 closed'],
+  ['Fix the form that does not save', 'Fixed the form that does not save'],
+  [
+    'Предупредить Bluefin и Kontora про отключение /v3/orders',
+    'Bluefin and Kontora were told about the end of /v3/orders',
+  ],
+  ['Проверить базу перед выгрузкой', 'База перед выгрузкой проверена'],
+  ['Обсудить цены с Анной', 'Цены с Анной обсудили'],
 ])('%s is closed by %s', (step, done) => {
   expect(open(`- [ ] ${step}\n`, `## Done\n- ${done}\n`)).toEqual([]);
 });
@@ -44,6 +57,15 @@ test.each([
   ['Check the prices before the export', 'Checked the stock before the export'],
   ['Проверить остатки перед выгрузкой', 'Проверили цены перед выгрузкой'],
   ['Отправить договор Анне в Казань', 'Отправили договор Борису в Казань'],
+  ['Fix flaky test in checkout', 'Fixed flaky test in login'],
+  ['Pay the March invoice', 'Paid the April invoice'],
+  ['Prepare the report for Q2', 'Prepared the report for Q3'],
+  ['Close ticket OPS-114', 'Closed ticket OPS-115'],
+  ['Fix issue #1287 in the parser', 'Fixed issue #1288 in the parser'],
+  ['Write the importer', 'Did not write the importer'],
+  ['Написать импортёр заказов', 'Импортёр заказов пока не написали'],
+  ['Выкатить релиз 2.3 на прод', 'Релиз 2.3 выкатили на стейдж'],
+  ['Задеплоить payment-service на staging', 'auth-service задеплоен на staging'],
 ])('%s is not closed by %s', (step, done) => {
   expect(open(`- [ ] ${step}\n`, `## Done\n- ${done}\n`)).toEqual([step.replaceAll('`', '')]);
 });
