@@ -154,12 +154,12 @@ function offered(text: string | null, { patterns }: ContextAnswer): string[] {
   return patterns.filter((each) => text === null || text.includes(patternHead(each))).map(({ id }) => id);
 }
 
-const SAID: Record<ContextSection, string> = {
-  steps: 'open steps. A note with `- [x] #number` closes one.',
-  decisions: 'decisions.',
-  facts: 'figures and findings.',
-  patterns: 'patterns. All of them: list_sessions(kind: pattern).',
-  notes: 'notes. All of them: list_sessions.',
+const SAID: Record<ContextSection, { one: string; several: string; more: string }> = {
+  steps: { one: 'open step', several: 'open steps', more: ' A note with `- [x] #number` closes one.' },
+  decisions: { one: 'decision', several: 'decisions', more: '' },
+  facts: { one: 'figure or finding', several: 'figures and findings', more: '' },
+  patterns: { one: 'pattern', several: 'patterns', more: ' All of them: list_sessions(kind: pattern).' },
+  notes: { one: 'note', several: 'notes', more: ' All of them: list_sessions.' },
 };
 
 /** How many notes are gone through: whoever asks for one section wants all of it. */
@@ -170,6 +170,7 @@ const lookedAt = (section: ContextSection | undefined) =>
 function formatSection(answer: ContextAnswer, section: ContextSection, most: number, foot: string): Promise<string> {
   const { project, total, notes } = answer;
   const lines = sectionLines(answer, section);
+  const said = SAID[section];
   const known =
     notes.length < lookedAt(section) ? '' : ` (only the newest ${notes.length} of ${total} notes were looked at)`;
   return fitted(
@@ -186,7 +187,7 @@ function formatSection(answer: ContextAnswer, section: ContextSection, most: num
           : 'no answer holds more; read_memory gives a note whole';
       const more = left === 0 ? '' : `${left} more: ${how}\n`;
       const body = shown.length === 0 ? '' : `${fence(byFrom(shown))}\n`;
-      return `Project \`${project}\`: ${count} ${SAID[section]}${known}\n${body}${more}${foot}`;
+      return `Project \`${project}\`: ${count} ${lines.length === 1 ? said.one : said.several}.${said.more}${known}\n${body}${more}${foot}`;
     },
     ({ text }) => text,
   );

@@ -200,6 +200,8 @@ export const searchMemory = defineOperation({
       const project = projectName(named);
       return fitted(most, near, (shown) => `${unknownProject(project, shown)}\n${foot}`);
     }
+    if (hits.length === 0 && searched === 0 && projects === null && !hasConditions(input))
+      return `Nothing found: this memory ${then === null ? 'has no notes yet' : 'had no notes then'}.\n${foot}`;
     if (hits.length === 0 && searched === 0 && projects === null)
       return `Nothing found: no note meets the query's conditions (phrases, exclusions, project, kind, tags, times).\n${foot}`;
     if (hits.length === 0) {
@@ -207,7 +209,7 @@ export const searchMemory = defineOperation({
       const like = unknown.length > 0 ? ` (${unknown.map(guessOf).join('; ')})` : '';
       return fitted(
         most,
-        terms.slice(0, 20),
+        askedWords(input.query, terms).slice(0, 20),
         (shown) => `Nothing found: none of ${notes} has any of: ${shown.join(', ')}${meant}.${like}\n${foot}`,
       );
     }
@@ -225,7 +227,8 @@ export const searchMemory = defineOperation({
     return fitted(most, titles, (shown) => {
       const left = titles.length - shown.length;
       const head = `${shown.length} best of ${notes}${left > 0 ? ` (${left} more did not fit ${most} tokens)` : ''}`;
-      return shown.length === 0 ? `${head}\n${foot}` : framed(head, shown.join('\n'), foot);
+      if (shown.length === 0) return `${many(left, 'note')} found, none fits ${most} tokens: ask for more.\n${foot}`;
+      return framed(head, shown.join('\n'), foot);
     });
   },
 });
@@ -324,6 +327,19 @@ async function found(
 function wordsOf(text: string): { word: string; terms: string[] }[] {
   const words = text.split(/\s+/).map((word) => word.replace(/^[\p{P}\p{S}]+|[\p{P}\p{S}]+$/gu, '') || word);
   return [...new Set(words)].slice(0, 64).map((word) => ({ word, terms: analyse(word, 50).terms }));
+}
+
+/** The words that a query looks for, as they were written; identifiers whole. */
+function askedWords(query: string, terms: string[]): string[] {
+  const words = wordsOf(readQuery(query).text).filter(({ terms: own }) => own.some((term) => terms.includes(term)));
+  return words.length > 0 ? words.map(({ word }) => word) : terms;
+}
+
+/** Whether notes are left out that have its words. */
+function hasConditions(input: Parameters<typeof filterOf>[0] & { query: string }): boolean {
+  const { phrases, without, project, kinds, tags } = readQuery(input.query);
+  const said = phrases.length + without.length + kinds.length + tags.length > 0 || project !== undefined;
+  return said || Object.values(filterOf(input)).some((value) => value !== undefined);
 }
 
 /** What the query itself says of project, kind and tags holds beside the arguments. */

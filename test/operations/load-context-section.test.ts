@@ -25,7 +25,7 @@ test('all open steps with their numbers, their note and since when; with too few
   expect((await call('load_context', { section: 'steps', max_tokens: Number(wanted) })).match(/^- #/gm)).toHaveLength(
     40,
   );
-  expect(await call('load_context', { section: 'decisions' })).toMatch(/: 1 decisions\.\n[\s\S]*- Halls are numbered/);
+  expect(await call('load_context', { section: 'decisions' })).toMatch(/: 1 decision\.\n[\s\S]*- Halls are numbered/);
   expect(await call('load_context', { section: 'patterns' })).toMatch(/: 0 patterns/);
   for (const name of ['Oil', 'Rust', 'Frost', 'Dust', 'Heat', 'Noise', 'Salt', 'Light'])
     await call('save_pattern', {

@@ -37,6 +37,24 @@ test('conditions that no note meets are told as such; kinds that do not exist ar
   expect(await call('search_memory', { query: 'kind:Note upgrade' })).toContain('**Cluster**');
 });
 
+test('what was not found is told in the words of the query, and an empty memory as such', async () => {
+  const { call } = await openApp();
+  expect(await call('search_memory', { query: 'why were installers failing' })).toMatch(
+    /^Nothing found: this memory has no notes yet\./,
+  );
+  expect(await call('search_memory', { query: 'installers', tags: ['release'] })).toMatch(/conditions/);
+  await call('save_session', {
+    title: 'Zeppelin '.repeat(20),
+    content: 'The mast is raised before the ropes are tied.',
+  });
+  expect(await call('search_memory', { query: 'the installers are failing, ENOENT_7' })).toMatch(
+    /has any of: installers, failing, ENOENT_7[.,]/,
+  );
+  expect(await call('search_memory', { query: 'mast', max_tokens: 100 })).toMatch(
+    /^1 note found, none fits 100 tokens: ask for more\./,
+  );
+});
+
 test('notes that are only held here are searched as all others: by the words that they have, phrases and exclusions', async () => {
   const { call } = await openApp();
   await call('save_session', {
