@@ -61,6 +61,8 @@ const MEANS_IT = 0.3;
 /** A few that mean a little less are shown, too: a paraphrase may share no word at all. */
 const MAY_MEAN_IT = 0.2;
 const MOST_GUESSES = 3;
+/** A note of the month, or within a day of the day, that the query names may be what is asked for without any of its words. */
+const OF_THEN = 0.8;
 
 /**
  * The best documents for a query, in one snapshot: the same on every mirror that stands at the same commit. `home` is the
@@ -101,12 +103,14 @@ export async function search(
   );
   const matched = matchedIn(corpus.postings, wanted, documents.length);
   const cosine = (at: number) => ranking.dense?.[at] ?? Number.NaN;
+  const spoken = (at: number) => matched[at] === 1 || cosine(at) >= MAY_MEAN_IT;
+  const ofThen = (at: number) => (ranking.date[at] ?? 0) >= OF_THEN;
   let guesses = 0;
   const candidates: number[] = [];
   for (let at = 0; at < documents.length; at++)
-    if (scope[at] === 1 && (matched[at] === 1 || cosine(at) >= MAY_MEAN_IT || wanted.length === 0)) candidates.push(at);
+    if (scope[at] === 1 && (spoken(at) || ofThen(at) || wanted.length === 0)) candidates.push(at);
   const best = candidates
-    .sort((a, b) => (ranking.score[b] ?? 0) - (ranking.score[a] ?? 0) || a - b)
+    .sort((a, b) => Number(spoken(b)) - Number(spoken(a)) || (ranking.score[b] ?? 0) - (ranking.score[a] ?? 0) || a - b)
     .filter((at) => matched[at] === 1 || wanted.length === 0 || cosine(at) >= MEANS_IT || guesses++ < MOST_GUESSES)
     .slice(0, limit);
   const shown = await view.documents(

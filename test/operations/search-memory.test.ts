@@ -55,6 +55,24 @@ test('what was not found is told in the words of the query, and an empty memory 
   );
 });
 
+test('a note of the day or month that is asked for is found without any of the words', async () => {
+  const repo = bareRepository();
+  commitFiles(repo, {
+    'a.md': '---\ndate: 2025-02-11\n---\n# Макет\n\nВзяли серый фон.\n',
+    'b.md': '---\ndate: 2025-08-31\n---\n# Lock\n\nThe migration held the table.\n',
+    'c.md': '---\ndate: 2025-05-05\n---\n# Other\n\nNothing of it.\n',
+  });
+  const { call } = await openApp({ MEMORY_REPO: repo });
+  for (const [query, title] of [
+    ['что решили в феврале 2025', 'Макет'],
+    ['2025-08-30 outage', 'Lock'],
+  ]) {
+    const answer = await call('search_memory', { query });
+    expect(answer, query).toMatch(/^1 best of 3 notes/);
+    expect(answer, query).toContain(`**${title}**`);
+  }
+});
+
 test('notes that are only held here are searched as all others: by the words that they have, phrases and exclusions', async () => {
   const { call } = await openApp();
   await call('save_session', {
