@@ -1,5 +1,6 @@
 import { bestThree, createMatrix, type Located, locate, type Matrix, type Names, packNames } from '../search/matrix.js';
 import { explain } from './errors.js';
+import { collectGarbage } from './garbage.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
 import type { Mirror } from './ports.js';
@@ -141,7 +142,10 @@ export function createVectors({ mirror, embedder, log, lost, idleMs = LIMITS.mod
       return null;
     } finally {
       clearTimeout(idle);
-      idle = setTimeout(letGo, idleMs).unref();
+      idle = setTimeout(() => {
+        letGo();
+        collectGarbage();
+      }, idleMs).unref();
     }
   }
 

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelManifest } from '@lat.md/embed';
 import { MemoryError, toMemoryError } from '../core/errors.js';
+import { collectGarbage } from '../core/garbage.js';
 import { shortHash } from '../core/hash.js';
 import { LIMITS } from '../core/limits.js';
 import type { Embedder, EmbedderState } from '../core/vector-ports.js';
@@ -107,7 +108,7 @@ export function createEmbedder({ folder, idleMs = LIMITS.modelIdleMs }: Embedder
     if (queries.length + passages.length === 0) {
       waitedFor = false;
       hold();
-      if (worker) idle = setTimeout(release, idleMs).unref();
+      if (worker) idle = setTimeout(() => void release().then(collectGarbage), idleMs).unref();
       return;
     }
     if (!worker) {
