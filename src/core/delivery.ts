@@ -6,7 +6,6 @@ import { objectId } from './hash.js';
 import { indexDocument } from './index-document.js';
 import { LIMITS } from './limits.js';
 import type { Log } from './log.js';
-
 import { commitMessage, type Named, newestPointers } from './message.js';
 import { mergedAgain } from './patterns.js';
 import { reach } from './points.js';

@@ -116,9 +116,7 @@ function orderOf(words: Words): readonly Word[] {
 
 /** Those that say something, in their order. */
 const wordsIn = (some: string): Word[] =>
-  [...readable(some.toLowerCase()).matchAll(/\p{L}[\p{L}\p{N}_]*/gu)].flatMap(([text]) =>
-    DATES.test(text) ? [] : formed(text),
-  );
+  [...readable(some).matchAll(/\p{L}[\p{L}\p{N}_]*/gu)].flatMap(([text]) => (DATES.test(text) ? [] : formed(text)));
 
 const formed = (text: string): Word[] => stemsOf(text).map((stem) => ({ stem, text }));
 

@@ -54,6 +54,11 @@ export function cleanLines(name: string, items: string[] | undefined): string[] 
   return items?.map((each) => cleanLine(name, each)).filter((each) => each !== '');
 }
 
+/** Tags as they are kept. */
+export function cleanTags(tags: string[] | undefined): string[] | undefined {
+  return cleanLines('tags', tags)?.map((tag) => tag.toLowerCase());
+}
+
 /** How a receipt begins. */
 export const HEADINGS = {
   saved: 'Saved',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LIMITS } from '../core/limits.js';
-import { cleanLines, cleanNote, projectToSaveIn } from './note-input.js';
+import { cleanNote, cleanTags, projectToSaveIn } from './note-input.js';
 import { defineOperation } from './operation.js';
 import { receipt, receiptLine, receiptOf } from './receipt.js';
 
@@ -31,7 +31,7 @@ export const saveCheckpoint = defineOperation({
     const { services, caller, signal, parent } = context;
     const { title, body } = cleanNote('title', input.title, input.content);
     const project = await projectToSaveIn(input.project, context);
-    const tags = cleanLines('tags', input.tags)?.map((tag) => tag.toLowerCase());
+    const tags = cleanTags(input.tags);
     const fields = { title, project, parent: await parent(project), tags };
     const draft = { fields, body, checkpoint: { automatic: false } };
     return receiptOf(await services.writer.save(caller, draft, signal), context);

@@ -6,7 +6,7 @@ import { readFrontMatter } from '../core/frontmatter.js';
 import { cleanId, cleanLine } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { idOfPath } from '../core/paths.js';
-import { cleanLines, cleanNote, HEADINGS, projectToSaveIn } from './note-input.js';
+import { cleanNote, cleanTags, HEADINGS, projectToSaveIn } from './note-input.js';
 import { type Context, defineOperation } from './operation.js';
 import { meantId, unknownId } from './unknown-id.js';
 
@@ -76,7 +76,7 @@ export const savePattern = defineOperation({
       project,
       parent: await context.parent(project),
       type,
-      tags: cleanLines('tags', input.tags)?.map((tag) => tag.toLowerCase()),
+      tags: cleanTags(input.tags),
       evidence: await evidenceOf(input.evidence, idOfPath(patternPath(project, title)), context),
     };
     const receipt = await services.writer.save(caller, { fields, body, merge: { as: 'pattern' } }, signal);

@@ -6,7 +6,7 @@ import { cleanId, cleanLine, cleanText } from '../core/input.js';
 import { LIMITS } from '../core/limits.js';
 import { pathOfId, readablePath } from '../core/paths.js';
 import type { Services } from '../core/services.js';
-import { cleanLines, cleanNote, projectToSaveIn } from './note-input.js';
+import { cleanLines, cleanNote, cleanTags, projectToSaveIn } from './note-input.js';
 import { defineOperation } from './operation.js';
 import { receipt, receiptLine, receiptOf } from './receipt.js';
 import { unknownId } from './unknown-id.js';
@@ -76,7 +76,7 @@ export const saveSession = defineOperation({
       // An edited note keeps its own.
       parent: edit ? undefined : await parent(named),
       summary: input.summary === undefined ? undefined : cleanLine('summary', input.summary),
-      tags: cleanLines('tags', input.tags)?.map((tag) => tag.toLowerCase()),
+      tags: cleanTags(input.tags),
       decisions: cleanLines('decisions', input.decisions),
       next_steps: cleanLines('next_steps', input.next_steps),
       priority: input.priority,

@@ -11,7 +11,7 @@ import type { Terms } from './terms.js';
 export type Page = Uint8Array;
 
 /** Pages of a segment. */
-export const PAGES = 1024;
+const PAGES = 1024;
 
 /** One document's terms as a page, in the order of the terms. */
 export function pageOf(title: Terms, body: Terms): Page {

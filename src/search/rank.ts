@@ -115,21 +115,20 @@ function fuse(
   entries: readonly Entry[],
   { lexical: { window, passage, pairs }, dense, date }: Evidence,
   { scope, own }: Circumstances,
-  weights: typeof WEIGHTS = WEIGHTS,
 ): Float64Array {
   const most = greatest(window, scope);
-  const meaning = weights.dense + weights.wordless * (1 - Math.min(1, most));
+  const meaning = WEIGHTS.dense + WEIGHTS.wordless * (1 - Math.min(1, most));
   const cosine = dense && withGuesses(dense, window, most, scope);
   const recency = recencyOf(entries);
   const score = new Float64Array(entries.length);
   for (let d = 0; d < score.length; d++) {
     if (!scope[d]) continue;
     score[d] =
-      weights.window * (window[d] as number) +
-      weights.passage * (passage[d] as number) +
-      weights.pairs * (pairs[d] as number) +
+      WEIGHTS.window * (window[d] as number) +
+      WEIGHTS.passage * (passage[d] as number) +
+      WEIGHTS.pairs * (pairs[d] as number) +
       (cosine ? meaning * (cosine[d] as number) : 0) +
-      weights.date * (date[d] as number) +
+      WEIGHTS.date * (date[d] as number) +
       (recency[d] as number) +
       (own?.[d] ? OWN : 0);
   }

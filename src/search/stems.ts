@@ -18,7 +18,7 @@ export function wordTerm(word: string): string {
 }
 
 /** Lower case, without accents (of Latin and Greek), stress marks and vowel points; й, ї and ў stay. */
-export function fold(word: string): string {
+function fold(word: string): string {
   const lower = word.toLowerCase();
   if (/^[a-z0-9]*$/.test(lower)) return lower;
   if (/^[а-яё]*$/.test(lower)) return lower.replaceAll('ё', 'е');
